@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT
+# Benchmarks, in build/bench; ./dev bench builds and runs them.
+
+bench_programs = \
+	bench/echo_epoll \
+	bench/echo_load \
+	bench/echo_tcp \
+	bench/park \
+	bench/switch
+
+EXTRA_PROGRAMS += $(bench_programs)
+CLEANFILES += $(bench_programs)
+
+bench_echo_epoll_SOURCES = bench/peers/echo_epoll.c
+bench_echo_epoll_LDADD =
+bench_echo_load_LDADD =
+bench_echo_tcp_LDADD = librtcore.la
+bench_park_LDADD = librtcore.la
+bench_switch_LDADD = librtcore.la
+
+.PHONY: bench-programs
+bench-programs: $(bench_programs)
+
+EXTRA_DIST += $(wildcard $(srcdir)/bench/*.sh $(srcdir)/bench/*.lua $(srcdir)/bench/peers/*.lua)

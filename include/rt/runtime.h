@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runtimes: how a program starts one, and what one has to provide.
+ *
+ * The first half is for programs: rt_main(), RT_MAIN and rt_run(). The second
+ * half is the contract between the library and a scheduler: anyone can fill in a
+ * struct rt_runtime_ops and run every program of this library on it.
+ */
+#ifndef RT_RUNTIME_H
+#define RT_RUNTIME_H
+
+#include <rt/task.h>
+
+RT_BEGIN_DECLS
+
+struct event_base;
+struct rt_runtime;
+struct rt_runtime_ops;
+
+typedef int rt_main_fn(int argc, char **argv);
+
+/* The default runtime: a loop on the thread that starts it, and a thread pool for blocking work. */
+RT_API extern const struct rt_runtime_ops rt_native;
+
+struct rt_runtime_options {
+	size_t stack_size; /* of C tasks, in bytes; 0: 64 KiB */
+	unsigned workers; /* 0: what suits the runtime */
+	struct event_base *event_base; /* NULL: a loop of its own */
+};
+
+/*
+ * Defines main(): runs fn as the first task and exits with its result. A
+ * negative result is taken for -errno: it is printed and the exit code is 1.
+ *
+ *	RT_MAIN(async_main)             on rt_native
+ *	RT_MAIN(async_main, rt_stealing)
+ */
+#define RT_MAIN(...) RT_MAIN_(__VA_ARGS__, rt_native, )
+#define RT_MAIN_(fn, ops, ...)                              \
+	int main(int argc, char **argv)                     \
+	{                                                   \
+		return rt_main(argc, argv, (fn), #fn, &ops); \
+	}
+RT_API int rt_main(int argc, char **argv, rt_main_fn *fn, const char *name, const struct rt_runtime_ops *ops);
+
+/*
+ * Runs fn(arg) as the first task of a new runtime on this thread, until it and
+ * what it left behind have ended; tasks that are left over are cancelled.
+ * options may be NULL. Returns fn's result, or -EBUSY when a runtime is already
+ * running on this thread, -EDEADLK when every task waits for something that
+ * nothing can bring about, -ENOMEM.
+ */
+RT_API int rt_run(const struct rt_runtime_ops *ops, const struct rt_runtime_options *options, rt_task_fn *fn,
+		  void *arg, const char *name);
+
+/*
+ * Makes a runtime known by its name, for rtlua --runtime=NAME. The table must
+ * outlive the process's use of it. Returns 0, -EEXIST, -ENOSPC. Any thread.
+ */
+RT_API int rt_runtime_register(const struct rt_runtime_ops *ops);
+
+/* The runtime of that name, or NULL. The index-th name, or NULL past the end. Any thread. */
+RT_API const struct rt_runtime_ops *rt_runtime_find(const char *name);
+RT_API const char *rt_runtime_name(unsigned index);
+
+/* ------------------------------------------------------------------------ */
+/* The contract with a scheduler. */
+
+/* Something to run, once, on a worker's own stack. */
+struct rt_runnable {
+	struct rt_runnable *next; /* the executor's, while it is scheduled */
+	void (*run)(struct rt_runnable *runnable);
+};
+
+/* Decides where and when a runnable runs. A runtime is one, so is a strand. */
+struct rt_executor {
+	/* Takes a runnable that is not scheduled. Never runs it right away. Any thread. */
+	void (*schedule)(struct rt_executor *executor, struct rt_runnable *runnable);
+};
+
+/*
+ * The only upcall: whoever waits is woken once, with a result that means
+ * something to the pair (0 or -errno). The links belong to what it waits on.
+ */
+struct rt_waiter {
+	struct rt_waiter *next;
+	struct rt_waiter *prev;
+	void (*wake)(struct rt_waiter *waiter, int result);
+};
+
+enum {
+	RT_READ = 1,
+	RT_WRITE = 2,
+	/* The peer has sent all it will. Never cleared: a short read proves nothing any more. */
+	RT_CLOSED = 4,
+};
+
+enum { RT_WATCH_WORDS = 16 };
+
+/*
+ * Readiness of one descriptor, for its whole life. The library tries an
+ * operation first; on EAGAIN it clears the bit in ready, sets reader or writer
+ * and suspends. The runtime sets bits in ready when the descriptor becomes ready
+ * (edge-triggered) and then wakes the waiter of that direction with 0, having
+ * cleared the pointer.
+ */
+struct rt_watch {
+	int fd;
+	uint8_t ready;
+	bool drained; /* the last read was short: a successful send makes it final */
+	bool registered; /* watch() has succeeded */
+	struct rt_waiter *reader;
+	struct rt_waiter *writer;
+	uint64_t registration[RT_WATCH_WORDS]; /* the runtime's own, as long as registered */
+};
+
+/*
+ * Fires once, not before its deadline: waiter.wake(&waiter, -ETIMEDOUT). The
+ * links of the waiter, and slot, are the runtime's while it is armed.
+ */
+struct rt_timer {
+	struct rt_waiter waiter;
+	rt_time deadline;
+	uint16_t slot; /* 0: not armed */
+};
+
+/* Blocking work: work(job) on a pool thread, then done(job) on the runtime's thread. */
+struct rt_job {
+	struct rt_job *next;
+	void (*work)(struct rt_job *job);
+	void (*done)(struct rt_job *job);
+};
+
+/* The first member of every runtime's own struct; the library sets and uses it. */
+struct rt_runtime {
+	struct rt_executor executor;
+	const struct rt_runtime_ops *ops;
+	struct rt_task *tasks; /* C tasks, all of them */
+	size_t task_count; /* tasks that have not ended, of every kind */
+	bool *drained; /* set when task_count becomes 0; may be NULL */
+	size_t watching; /* directions of descriptors that a task waits for */
+	unsigned users; /* who has opened it or joined in */
+	size_t stack_size;
+	void *stacks; /* the library's cache of C stacks */
+};
+
+/*
+ * What a runtime provides. Functions return 0 or -errno. Unless it says "any
+ * thread", the library calls only on the thread that runs the runtime.
+ */
+struct rt_runtime_ops {
+	const char *name;
+
+	/*
+	 * Makes a runtime for this thread; the library fills in the members of
+	 * struct rt_runtime. destroy() is called with no task left; descriptors that
+	 * are still watched become unregistered.
+	 */
+	int (*create)(struct rt_runtime **runtime, const struct rt_runtime_options *options);
+	void (*destroy)(struct rt_runtime *runtime);
+
+	/*
+	 * Runs what is scheduled and waits for readiness and timers until *done.
+	 * Returns -EDEADLK when nothing is scheduled, armed, offloaded or watched
+	 * (runtime->watching).
+	 */
+	int (*run)(struct rt_runtime *runtime, const bool *done);
+
+	/* See struct rt_executor. Any thread. */
+	void (*schedule)(struct rt_executor *runtime, struct rt_runnable *runnable);
+
+	/* Does blocking work elsewhere. */
+	int (*offload)(struct rt_runtime *runtime, struct rt_job *job);
+
+	/* Starts and stops following a descriptor's readiness: once per descriptor. */
+	int (*watch)(struct rt_runtime *runtime, struct rt_watch *watch);
+	void (*unwatch)(struct rt_runtime *runtime, struct rt_watch *watch);
+
+	/* Starts and stops a timer. disarm() of a timer that is not armed does nothing. */
+	int (*arm)(struct rt_runtime *runtime, struct rt_timer *timer);
+	void (*disarm)(struct rt_runtime *runtime, struct rt_timer *timer);
+};
+
+/* The runtime running on this thread, or NULL. */
+RT_API struct rt_runtime *rt_runtime_current(void);
+
+RT_END_DECLS
+#endif

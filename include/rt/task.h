@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tasks: spawn, join, detach, cancel, yield.
+ *
+ * A task runs fn(arg) on a stack of its own and ends with fn's result. Tasks of
+ * one runtime share its threads; a task gives way only where it waits. Spawning
+ * needs a running runtime: see rt_main() and rt_run() in rt/runtime.h.
+ */
+#ifndef RT_TASK_H
+#define RT_TASK_H
+
+#include <rt/time.h>
+
+RT_BEGIN_DECLS
+
+struct rt_task;
+typedef int rt_task_fn(void *arg);
+
+struct rt_task_options {
+	const char *name; /* copied; NULL: the name of fn */
+	const char *site; /* "file:line" of the spawn, kept as a pointer */
+	size_t stack_size; /* bytes; 0: 64 KiB */
+};
+
+/*
+ * Starts a task and returns its handle, which must be given to rt_join() or
+ * rt_detach() once. Returns NULL without a runtime on this thread or when there
+ * is no memory for a stack; errno tells (EPERM, ENOMEM, EINVAL for the stack size). Does not suspend: the
+ * new task runs when the caller waits.
+ */
+#define rt_spawn(fn, arg) rt_spawn_with((fn), (arg), &(const struct rt_task_options){#fn, RT_SITE, 0})
+#ifdef __cplusplus
+#undef rt_spawn
+#define rt_spawn(fn, arg) rt_spawn_named((fn), (arg), #fn, RT_SITE)
+#endif
+RT_API struct rt_task *rt_spawn_with(rt_task_fn *fn, void *arg, const struct rt_task_options *options);
+RT_API struct rt_task *rt_spawn_named(rt_task_fn *fn, void *arg, const char *name, const char *site);
+
+/*
+ * Waits until the task has ended, stores fn's result in *result (may be NULL)
+ * and releases the handle. Returns 0; the task's own failure is in *result. On
+ * -ETIMEDOUT and -ECANCELED the handle stays valid. -EINVAL for a NULL task,
+ * -EDEADLK for the calling task itself. Suspends.
+ */
+RT_API int rt_join(struct rt_task *task, int *result, rt_time deadline);
+
+/* Releases the handle; the task goes on. NULL is fine. Does not suspend. */
+RT_API void rt_detach(struct rt_task *task);
+
+/*
+ * Asks the task to end: its current wait and every later one give -ECANCELED. A
+ * wait whose event has already happened still succeeds, so nothing is lost.
+ * Cancelling a finished task does nothing. Does not suspend.
+ */
+RT_API void rt_cancel(struct rt_task *task);
+
+/* Lets the other tasks run. Returns 0 or -ECANCELED, -EPERM outside of a task. Suspends. */
+RT_API int rt_yield(void);
+
+/* The calling task, or NULL outside of one. The handle is borrowed. */
+RT_API struct rt_task *rt_task_current(void);
+
+/* Whether cancellation was asked for. */
+RT_API bool rt_task_cancelled(const struct rt_task *task);
+
+/* What the task is called, and "file:line" of its spawn ("?" if unknown). */
+RT_API const char *rt_task_name(const struct rt_task *task);
+RT_API const char *rt_task_site(const struct rt_task *task);
+
+RT_END_DECLS
+#endif

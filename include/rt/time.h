@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Time: the monotonic clock, sleeping, intervals and timeouts.
+ *
+ * A point in time is an rt_time: nanoseconds of the monotonic clock, absolute.
+ * Durations are nanoseconds too. Every function that waits takes a deadline as
+ * its last parameter: RT_FOREVER never expires, RT_NOW has already expired, so
+ * that the call only succeeds if it need not wait; it does not let others run, so
+ * a loop of such calls sees nothing new unless it yields.
+ */
+#ifndef RT_TIME_H
+#define RT_TIME_H
+
+#include <rt/base.h>
+
+RT_BEGIN_DECLS
+
+typedef int64_t rt_time;
+
+#define RT_FOREVER INT64_MAX
+#define RT_NOW ((rt_time)0)
+
+#define RT_NS(n) ((rt_time)(n))
+#define RT_US(n) ((rt_time)((n) * INT64_C(1000)))
+#define RT_MS(n) ((rt_time)((n) * INT64_C(1000000)))
+#define RT_S(n) ((rt_time)((n) * INT64_C(1000000000)))
+
+/* The current time. Any thread. */
+RT_API rt_time rt_now(void);
+
+/*
+ * The deadline that is duration nanoseconds from now. A duration that is not
+ * positive gives a deadline that has passed; one that would overflow gives
+ * RT_FOREVER. Any thread.
+ */
+RT_API rt_time rt_in(rt_time duration);
+
+/*
+ * Sleeps for duration nanoseconds (until deadline). Returns 0, or -ECANCELED
+ * when the task was cancelled, -EPERM outside of a task. A time that has passed
+ * still lets the other tasks run once. Suspends.
+ */
+RT_API int rt_sleep(rt_time duration);
+RT_API int rt_sleep_until(rt_time deadline);
+
+/* Ticks without drift: the n-th tick is due at start + n * period. */
+struct rt_interval {
+	rt_time period;
+	rt_time next;
+};
+
+/*
+ * Starts an interval whose first tick is one period from now. Returns 0, or
+ * -EINVAL if the period is not positive. Any thread.
+ */
+RT_API int rt_interval_init(struct rt_interval *interval, rt_time period);
+
+/*
+ * Waits for the next tick. Ticks that were missed are skipped. Returns 0 or
+ * -ECANCELED, which leaves the tick to the next call. Suspends.
+ */
+RT_API int rt_interval_wait(struct rt_interval *interval);
+
+/*
+ * A deadline for everything that the task awaits between enter and leave,
+ * whatever deadlines the calls in between have: the nearest one wins. A wait
+ * that this one ends gives -ECANCELED, and so does every further wait, until
+ * leave. Timeouts nest. The struct belongs to the caller and must outlive leave.
+ */
+struct rt_timeout {
+	rt_time deadline;
+	rt_time outer;
+};
+
+RT_API void rt_timeout_enter(struct rt_timeout *timeout, rt_time deadline);
+
+/*
+ * Returns -ETIMEDOUT if a wait was ended by this timeout, otherwise 0.
+ * Does not suspend.
+ */
+RT_API int rt_timeout_leave(struct rt_timeout *timeout);
+
+RT_END_DECLS
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * librtlua: the engine, to be embedded in C programs. Link with
+ * pkg-config --cflags --libs rtlua.
+ *
+ * An engine is a lua_State with the modules rt, rt.task, rt.time and rt.net, and a
+ * runtime that runs its tasks. It belongs to the thread that opens it; every
+ * function here is called on that thread.
+ */
+#ifndef RTLUA_H
+#define RTLUA_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <luajit.h>
+#include <lualib.h>
+#include <rt.h>
+
+RT_BEGIN_DECLS
+
+struct rtlua;
+
+struct rtlua_options {
+	/* The host's libevent loop: tasks run from it. NULL: rtlua_run() runs a loop of its own. */
+	struct event_base *event_base;
+	/* NULL: rt_native; ignored where a runtime is running on this thread already. */
+	const struct rt_runtime_ops *runtime;
+	unsigned workers; /* 0: what suits the runtime */
+	const char *name; /* in front of messages on stderr; kept as a pointer; NULL: "rtlua" */
+};
+
+#define RTLUA_OPTIONS_INIT {NULL, NULL, 0, NULL}
+
+/*
+ * Makes an engine with the standard Lua libraries; options may be NULL. If a
+ * runtime is running on this thread, which is so inside of a C task, the engine
+ * joins it. Returns 0, -ENOMEM, or what starting the runtime gave.
+ */
+RT_API int rtlua_open(struct rtlua **lua, const struct rtlua_options *options);
+
+/*
+ * Cancels the tasks that are left, gives them 2 seconds to clean up (not inside of
+ * a task), reports failures nobody has taken notice of, and frees everything. Of several
+ * engines on a thread each may be closed first. NULL is fine.
+ */
+RT_API void rtlua_close(struct rtlua *lua);
+
+/* The lua_State, for loading, globals, arguments. Do not run Lua code that waits on it: that takes a task. */
+RT_API lua_State *rtlua_state(struct rtlua *lua);
+
+/*
+ * Makes fn known as a function of a module: "app.fetch" is require("app").fetch.
+ * fn runs in the task that calls it and may call any rt_* function that waits.
+ * Any C function may, as long as it is called as a lua_CFunction and not through the
+ * FFI: compiled code cannot be suspended. A call through the FFI that would have to
+ * wait gives -ENOTSUP, compiled or not, and the first one is reported on stderr; one
+ * that need not wait succeeds. Returns 0, -EINVAL for a name without a module,
+ * -EEXIST, -ENOMEM.
+ */
+RT_API int rtlua_register(struct rtlua *lua, const char *name, lua_CFunction fn);
+
+/*
+ * Starts a task: the function on the stack of rtlua_state() below nargs arguments,
+ * all of which are popped; or code, or a file. The name is a chunk name such as
+ * "=host" or "@file.lua". The task runs once the loop does. Failures that
+ * nobody joins are reported on stderr. Returns 0, -EINVAL for code that does
+ * not compile, -ENOENT and the like for files; rtlua_error() has the message.
+ */
+RT_API int rtlua_spawn(struct rtlua *lua, int nargs);
+RT_API int rtlua_spawn_string(struct rtlua *lua, const char *code, const char *name);
+RT_API int rtlua_spawn_file(struct rtlua *lua, const char *path);
+
+/*
+ * Runs the function below nargs arguments on the stack of rtlua_state() as the main
+ * task, until it has ended; then cancels the tasks that are left and waits for
+ * their end. Its error is reported on stderr. Returns the exit code: 0, or 1 if
+ * main or a task that nobody joined has failed, or when nothing was left that
+ * could wake any task ("deadlock"). Not with a host's event_base or inside of a task: -EBUSY.
+ */
+RT_API int rtlua_run(struct rtlua *lua, int nargs);
+
+/* The message of the last function that failed. Valid until the next one. */
+RT_API const char *rtlua_error(struct rtlua *lua);
+
+/*
+ * For C functions that wait: raises what err means in Lua: rt.cancelled for
+ * -ECANCELED, which a cancelled task should end with, otherwise the error's text.
+ */
+RT_API int rtlua_raise(lua_State *L, int err);
+
+/* How many tasks have failed without anybody taking notice. */
+RT_API unsigned rtlua_failures(struct rtlua *lua);
+
+/*
+ * The modules for a lua_State that is not ours: package.preload gets rt, rt.task,
+ * ...; rt.main() starts a runtime. This is what require "rt" runs under a stock
+ * luajit.
+ */
+RT_API int luaopen_rt(lua_State *L);
+RT_API int luaopen_rt_task(lua_State *L);
+RT_API int luaopen_rt_time(lua_State *L);
+RT_API int luaopen_rt_net(lua_State *L);
+
+RT_END_DECLS
+#endif

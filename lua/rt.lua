@@ -1,0 +1,65 @@
+-- SPDX-License-Identifier: MIT
+-- The prelude: what most programs need, and the modules behind it.
+--
+--   local rt = require "rt"
+--
+-- Times are seconds, as floats. Functions that wait do so in a task, wherever in
+-- its code that is. An expected failure is nil, message, code; misuse raises.
+
+local core = require "rt.core"
+local task = require "rt.task"
+local time = require "rt.time"
+local net = require "rt.net"
+require "rt.require"
+
+local rt = {
+  task = task,
+  time = time,
+  net = net,
+  spawn = task.spawn,
+  yield = task.yield,
+  now = time.now,
+  sleep = time.sleep,
+  sleep_until = time.sleep_until,
+  interval = time.interval,
+  timeout = time.timeout,
+  wait_fd = net.wait_fd,
+  cancelled = core.cancelled,
+  version = core.version,
+}
+
+-- The name of the runtime that runs this program; with a name, makes sure that it is that one.
+-- Another one is chosen where the program is started: rtlua --runtime=NAME, rt.main(NAME, fn).
+function rt.runtime(name)
+  local running = core.runtime()
+  if name == nil or name == running then return running end
+  local unknown = core.check_runtime(name)
+  if unknown then error(unknown, 2) end
+  error(("the program runs on '%s' already; start it with --runtime=%s"):format(running or "no runtime", name), 2)
+end
+
+local function finish(ok, ...)
+  if not ok then
+    local message, traceback = ...
+    if type(message) == "string" and traceback then message = message .. "\n" .. traceback end
+    error(message, 0)
+  end
+  local failed = core.failed()
+  if failed > 0 then error(("%d failed task%s nobody joined"):format(failed, failed == 1 and "" or "s"), 0) end
+  return ...
+end
+
+-- main([runtime,] fn, ...): runs fn(...) as the first task of a runtime on this thread, until it
+-- and what it left behind have ended; tasks that are left over are cancelled. Gives fn's results.
+-- For a stock luajit: programs that rtlua runs are in their main task from the first line.
+function rt.main(name, fn, ...)
+  if type(name) == "function" then return rt.main("native", name, fn, ...) end
+  if type(fn) ~= "function" then
+    error(("bad argument #1 to 'main' (function expected, got %s)"):format(type(fn)), 2)
+  end
+  local unknown = core.check_runtime(name)
+  if unknown then error(unknown, 2) end
+  return finish(core.main(name, fn, ...))
+end
+
+return rt

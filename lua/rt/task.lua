@@ -1,0 +1,83 @@
+-- SPDX-License-Identifier: MIT
+-- Tasks: spawn, await, join, cancel.
+--
+--   local task = rt.spawn(function(a, b) return a + b end, 1, 2)
+--   print(task:await())                --> 3
+--
+-- A task that fails and that nobody joins is reported on stderr.
+
+local core = require "rt.core"
+local failure = require "rt.failure"
+
+local wait_task, results, outcome = core.wait_task, core.results, core.outcome
+local CANCELLED, cancelled = core.CANCELLED, core.cancelled
+local error = error
+
+local task = {}
+
+-- spawn(fn, ...) -> task: starts fn(...) as a task. Does not wait: it runs when the caller does.
+task.spawn = core.spawn
+
+-- The running task, or nil outside of one.
+task.current = core.current
+
+-- All tasks that have not ended.
+task.list = core.list
+
+-- Lets the other tasks run. Waits.
+function task.yield()
+  local _, reason = core.yield()
+  if reason then error(cancelled, 0) end
+end
+
+local Task = {}
+
+-- Waits for the end of the task; gives its values, or raises its error. A message gets the
+-- task's traceback added; another error object is raised as it is. Waits.
+function Task:await()
+  local _, reason = wait_task(self)
+  if reason then error(cancelled, 0) end
+  return results(self)
+end
+
+-- join([timeout]) -> true, values... | false, error | nil, "timeout", code. Any number of tasks may
+-- join the same one, as often as they like. Waits.
+function Task:join(timeout)
+  local _, code = wait_task(self, timeout)
+  if code then return failure(code) end
+  return outcome(self)
+end
+
+-- Asks the task to end: its current wait and all that follow raise rt.cancelled. A result that has
+-- arrived already is not lost. Does nothing to a task that has ended. Does not wait.
+Task.cancel = core.cancel
+
+-- "runnable", "running", "waiting", "done", "failed" or "cancelled".
+Task.status = core.status
+
+-- task.name may be set.
+local names = setmetatable({}, {__mode = "k"})
+local meta = core.Task
+local NAME = "name"
+
+function meta.__index(self, key)
+  local method = Task[key]
+  if method then return method end
+  if key == NAME then return names[self] end
+end
+
+function meta.__newindex(self, key, value)
+  if key ~= NAME then error(("a task has no field '%s'"):format(tostring(key)), 2) end
+  if value ~= nil and type(value) ~= "string" then error("the name of a task is a string", 2) end
+  names[self] = value
+end
+
+function meta.__tostring(self)
+  local name = names[self]
+  if name then return ("task '%s' (%s)"):format(name, core.site(self)) end
+  return ("task (%s)"):format(core.site(self))
+end
+
+meta.__metatable = "task"
+
+return task

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* rt.core: runtimes, and rt.main() for a lua_State that is not ours. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "lua/failure.h"
+#include "lua/libs.h"
+#include "lua/main_task.h"
+#include "runtime/lifecycle.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+
+#include <rt/version.h>
+
+/* runtime() -> the name of the one that runs, or nothing */
+static int runtime_name(lua_State *L)
+{
+	struct rt_runtime *runtime = rt_runtime_current();
+
+	if (!runtime)
+		return 0;
+	lua_pushstring(L, runtime->ops->name);
+	return 1;
+}
+
+static int push_unknown(lua_State *L, const char *name)
+{
+	lua_pushfstring(L, "unknown runtime '%s' (there is:", name);
+	for (unsigned i = 0; rt_runtime_name(i); i++)
+		lua_pushfstring(L, "%s %s", i > 0 ? "," : "", rt_runtime_name(i));
+	lua_pushliteral(L, ")");
+	lua_concat(L, lua_gettop(L) - 1);
+	return 1;
+}
+
+/* check_runtime(name) -> nothing, or a message if there is none of that name */
+static int check_runtime(lua_State *L)
+{
+	const char *name = vm_check_string(L, 1, NULL);
+
+	lua_settop(L, 1);
+	return rt_runtime_find(name) ? 0 : push_unknown(L, name);
+}
+
+static void end(struct vm *vm, struct rt_runtime *runtime)
+{
+	main_task_end(vm);
+	vm_stop(vm);
+	runtime_close(runtime);
+}
+
+/* main(name, fn, ...) -> true, its results | false, its error, traceback */
+static int run_main(lua_State *L)
+{
+	struct vm *vm = vm_upvalue(L);
+	const struct rt_runtime_ops *ops = rt_runtime_find(lua_tostring(L, 1));
+	struct rt_runtime *runtime;
+
+	if (rt_runtime_current())
+		return vm_error(L, "a runtime is already running on this thread");
+	int err = runtime_open(ops, NULL, &runtime);
+
+	if (err < 0)
+		return vm_error(L, "cannot start the runtime: %s", error_text(err));
+	vm_start(vm, runtime);
+	vm->failed = 0;
+	int count = main_task_run(L, vm, lua_gettop(L) - 2);
+
+	end(vm, runtime);
+	lua_pushboolean(L, count >= 0);
+	lua_insert(L, 2);
+	if (count < -1)
+		lua_pushstring(L, count == -EDEADLK ? "deadlock" : error_text(count));
+	return lua_gettop(L) - 1;
+}
+
+/* failed() -> how many failures nobody took notice of in the last main */
+static int failed(lua_State *L)
+{
+	struct vm *vm = vm_upvalue(L);
+
+	lua_pushinteger(L, vm->failed);
+	return 1;
+}
+
+static const luaL_Reg functions[] = {
+	{"runtime", runtime_name},
+	{"check_runtime", check_runtime},
+	{"main", run_main},
+	{"failed", failed},
+	{NULL, NULL},
+};
+
+void lib_runtime_open(lua_State *L, struct vm *vm)
+{
+	vm_register(L, vm, functions);
+	lua_pushstring(L, rt_version());
+	lua_setfield(L, -2, "version");
+}

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+/* Lua tasks: their life from spawn to end; see lua_task.h. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "lua/lua_task.h"
+
+#include "base/error.h"
+#include "lua/cancelled.h"
+#include "lua/carrier.h"
+#include "lua/failure.h"
+#include "lua/probe.h"
+#include "lua/site.h"
+#include "platform/overflow.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Coroutines kept for reuse. */
+enum { SLOTS_KEPT = 256 };
+
+static struct lua_task *lua_task(const struct rt_task *task)
+{
+	return container_of(task, struct lua_task, task);
+}
+
+static lua_State *coroutine(const struct lua_task *task)
+{
+	return lua_task_vm(task)->slots[task->slot].L;
+}
+
+/* ---- Slots: the coroutines of a VM ---- */
+
+static int new_slot(lua_State *L, struct vm *vm)
+{
+	if (vm->slot_count == vm->slot_capacity) {
+		int capacity = vm->slot_capacity + vm->slot_capacity / 4 + 16;
+		struct slot *slots = realloc(vm->slots, (size_t)capacity * sizeof *slots);
+
+		if (!slots)
+			vm_error(L, "not enough memory");
+		vm->slots = slots;
+		vm->slot_capacity = capacity;
+	}
+	vm->slots[vm->slot_count] = (struct slot){.u.next_idle = -1};
+	return vm->slot_count++;
+}
+
+static int acquire_slot(lua_State *L, struct vm *vm)
+{
+	int index = vm->idle_slot;
+
+	if (index < 0)
+		index = vm->idle_slot = new_slot(L, vm);
+	struct slot *slot = &vm->slots[index];
+
+	if (slot->L) {
+		/* As a new coroutine would: setfenv(0, ...) may have changed it. */
+		lua_pushvalue(L, LUA_GLOBALSINDEX);
+		lua_xmove(L, slot->L, 1);
+		lua_replace(slot->L, LUA_GLOBALSINDEX);
+	} else {
+		lua_State *thread = lua_newthread(L);
+
+		lua_xmove(L, vm->anchors, 1);
+		lua_rawseti(vm->anchors, VM_THREADS, index + 1);
+		vm->slots[index].L = thread;
+	}
+	vm->idle_slot = (int)(vm->slots[index].u.next_idle >> 1);
+	return index;
+}
+
+/* A coroutine that failed, or was abandoned in the middle, cannot be used again. */
+static void release_slot(struct vm *vm, int index, bool reusable)
+{
+	struct slot *slot = &vm->slots[index];
+
+	lua_pushnil(vm->anchors);
+	lua_rawseti(vm->anchors, VM_TASKS, index + 1);
+	if (!reusable || index >= SLOTS_KEPT) {
+		slot->L = NULL;
+		lua_pushnil(vm->anchors);
+		lua_rawseti(vm->anchors, VM_THREADS, index + 1);
+	}
+	slot->u.next_idle = (intptr_t)vm->idle_slot * 2 + 1;
+	vm->idle_slot = index;
+}
+
+/* ---- Timers for waits that leave no stack behind ---- */
+
+static struct wait_timer *acquire_timer(struct vm *vm)
+{
+	struct wait_timer *timer = vm->idle_timers;
+
+	if (!timer)
+		return malloc(sizeof *timer);
+	vm->idle_timers = (struct wait_timer *)timer->task;
+	return timer;
+}
+
+static void release_timer(struct vm *vm, struct wait_timer *timer)
+{
+	if (!timer)
+		return;
+	timer->task = (struct rt_task *)vm->idle_timers;
+	vm->idle_timers = timer;
+}
+
+void lua_task_free_timers(struct vm *vm)
+{
+	while (vm->idle_timers)
+		free(acquire_timer(vm));
+}
+
+/* wait_end() of a task that waits with its carrier given back. */
+static int end_yielded(struct lua_task *task)
+{
+	struct wait_timer *timer = task->task.wait.timer;
+	int result = wait_end(&task->task);
+
+	release_timer(lua_task_vm(task), timer);
+	return result;
+}
+
+/* ---- Running ---- */
+
+static void note_values(lua_State *M, struct lua_task *task)
+{
+	lua_State *L = coroutine(task);
+
+	lua_createtable(M, task->values, 0);
+	lua_insert(M, 1);
+	if (!lua_checkstack(M, task->values))
+		luaL_error(M, "too many results");
+	lua_xmove(L, M, task->values);
+	for (int i = task->values; i > 0; i--)
+		lua_rawseti(M, 1, i);
+	task->outcome = OUTCOME_VALUES;
+}
+
+static void note_error(lua_State *M, struct lua_task *task)
+{
+	lua_State *L = coroutine(task);
+	bool cancelled = cancelled_is(L, -1);
+
+	lua_pushvalue(L, -1);
+	lua_xmove(L, M, 1);
+	lua_task_traceback(M, task);
+	task->outcome = cancelled ? OUTCOME_CANCELLED : OUTCOME_ERROR;
+	if (!cancelled) {
+		failure_note(M, task);
+		return;
+	}
+	lua_createtable(M, 2, 0);
+	lua_insert(M, 1);
+	lua_rawseti(M, 1, 2);
+	lua_rawseti(M, 1, 1);
+}
+
+/* Stores what the task ended with in a table that lives as long as its handle. */
+static int note_outcome(lua_State *M)
+{
+	struct lua_task *task = lua_touserdata(M, 1);
+
+	lua_settop(M, 0);
+	if (task->outcome == OUTCOME_VALUES)
+		note_values(M, task);
+	else
+		note_error(M, task);
+	lua_settop(M, 1);
+	lua_task_push(M, task);
+	lua_insert(M, 1);
+	lua_setfenv(M, 1);
+	return 0;
+}
+
+/* coroutine.yield() outside of a coroutine of the user's: what luajit says there. */
+static void fail_yield(struct lua_task *task)
+{
+	lua_pushliteral(coroutine(task), "attempt to yield from outside a coroutine");
+}
+
+static void finish(struct lua_task *task, int status)
+{
+	task->values = (uint16_t)(status == 0 ? lua_gettop(coroutine(task)) : 0);
+	if (status == LUA_YIELD)
+		fail_yield(task);
+	if (status != 0 || task->values > 0) {
+		task->outcome = status == 0 ? OUTCOME_VALUES : OUTCOME_ERROR;
+		if (vm_protect(lua_task_vm(task), note_outcome, task) != 0)
+			task->outcome = OUTCOME_ERROR;
+	}
+	task_finish(&task->task, status == 0 ? 0 : -ECANCELED);
+}
+
+static int push_result(lua_State *L, int result)
+{
+	if (result == 0)
+		return 0;
+	lua_pushnil(L);
+	lua_pushinteger(L, result);
+	return 2;
+}
+
+/* On a carrier. */
+static void work(struct lua_task *task)
+{
+	lua_State *L = coroutine(task);
+	int nargs = task->values;
+
+	if (task->started)
+		nargs = push_result(L, end_yielded(task));
+	task->started = true;
+	task->yielded = false;
+	int status = lua_resume(L, nargs);
+
+	if (status != LUA_YIELD || !task->yielded)
+		finish(task, status);
+}
+
+/* Rather an error in this task than none. */
+static void fail_for_memory(struct lua_task *task)
+{
+	lua_State *L = coroutine(task);
+
+	lua_settop(L, 0);
+	lua_pushliteral(L, "not enough memory for a stack");
+	if (task->yielded)
+		end_yielded(task);
+	finish(task, LUA_ERRMEM);
+}
+
+static void resume(struct rt_task *task)
+{
+	struct lua_task *self = lua_task(task);
+
+	/* Woken for something that is no longer true: parks again. */
+	if (self->yielded && !wait_over(task))
+		return;
+	if (carrier_run(self, work) < 0)
+		fail_for_memory(self);
+}
+
+/* Once: who ignores the error may well try again at once. */
+static int refuse(struct lua_task *task, const char *where)
+{
+	struct vm *vm = lua_task_vm(task);
+
+	if (!vm->refused) {
+		fflush(stdout);
+		fprintf(stderr, "%s: the task spawned at %s has called a function that waits %s: it fails with ENOTSUP\n",
+			vm->name, task->site, where);
+	}
+	vm->refused = true;
+	return -ENOTSUP;
+}
+
+static int park(struct rt_task *task)
+{
+	struct lua_task *self = lua_task(task);
+	struct vm *vm = lua_task_vm(self);
+
+	if (probe_in_ffi_call(vm->running, vm->anchors, VM_CALL))
+		return refuse(self, "through the FFI, whose code cannot be suspended");
+	if (probe_in_finalizer(vm->hook_mask))
+		return refuse(self, "in a finalizer or the handler of a VM event");
+	carrier_park(self);
+	return 0;
+}
+
+static void ended(struct rt_task *task)
+{
+	struct lua_task *self = lua_task(task);
+	int slot = self->slot;
+	bool reusable = self->outcome <= OUTCOME_VALUES;
+
+	if (reusable)
+		lua_settop(coroutine(self), 0);
+	self->slot = -1;
+	/* From here on the task may be collected. */
+	release_slot(lua_task_vm(self), slot, reusable);
+}
+
+static const char *name_of(const struct rt_task *task)
+{
+	(void)task;
+	return "Lua task";
+}
+
+static const char *site_of(const struct rt_task *task)
+{
+	return lua_task(task)->site;
+}
+
+/* Async-signal-unsafe in theory, but the process is about to die anyway, and this allocates nothing. */
+static void report(const struct rt_task *task)
+{
+	enum { LEVELS = 20 };
+	const struct lua_task *self = lua_task(task);
+	void **running = lua_task_vm(self)->running;
+	lua_State *L = running && *running ? *running : coroutine(self);
+	lua_Debug ar;
+
+	for (int level = 0; level < LEVELS && lua_getstack(L, level, &ar); level++) {
+		char line[16];
+
+		lua_getinfo(L, "Sl", &ar);
+		overflow_print("\t");
+		overflow_print(ar.short_src);
+		if (ar.currentline > 0) {
+			snprintf(line, sizeof line, ":%d", ar.currentline);
+			overflow_print(line);
+		}
+		overflow_print("\n");
+	}
+}
+
+static const struct task_ops lua_task_ops = {
+	.resume = resume,
+	.park = park,
+	.ended = ended,
+	.name = name_of,
+	.site = site_of,
+	.report = report,
+};
+
+/* ---- For the rest of the binding ---- */
+
+struct lua_task *lua_task_spawn(lua_State *L, struct vm *vm, int nargs, int level)
+{
+	if (!vm->runtime)
+		vm_error(L, "no runtime is running on this thread");
+	const char *site = site_at(vm->sites, L, level);
+	struct lua_task *task = vm_new(L, vm, OBJECT_TASK, sizeof *task);
+	int slot = acquire_slot(L, vm);
+	lua_State *thread = vm->slots[slot].L;
+
+	lua_pushvalue(L, -1);
+	lua_xmove(L, vm->anchors, 1);
+	lua_rawseti(vm->anchors, VM_TASKS, slot + 1);
+	lua_insert(L, -nargs - 2);
+	if (!lua_checkstack(thread, nargs + 1)) {
+		release_slot(vm, slot, true);
+		vm_error(L, "too many arguments");
+	}
+	lua_xmove(L, thread, nargs + 1);
+	task_init(&task->task, &lua_task_ops, &vm->strand.executor);
+	task->slot = slot;
+	task->site = site;
+	task->values = (uint16_t)nargs;
+	vm->slots[slot].u.task = task;
+	task_start(&task->task);
+	return task;
+}
+
+struct lua_task *lua_task_current(void)
+{
+	struct rt_task *task = self_get()->task;
+
+	return task && task->ops == &lua_task_ops ? lua_task(task) : NULL;
+}
+
+struct lua_task *lua_task_running(lua_State *L, struct vm *vm, const char *function)
+{
+	struct lua_task *task = lua_task_current();
+
+	if (!task || lua_task_vm(task) != vm)
+		vm_error(L, "%s: must be called from a task: no runtime is running on this thread", function);
+	if (probe_in_finalizer(vm->hook_mask))
+		vm_error(L, "%s: a finalizer or the handler of a VM event cannot wait", function);
+	return task;
+}
+
+/* Gives the carrier back: the function that called us returns when work() has resumed the coroutine. */
+static int suspend_yielding(lua_State *L, struct lua_task *task, rt_time deadline)
+{
+	struct rt_task *self = &task->task;
+	struct wait_timer *timer = NULL;
+
+	if (wait_needs_timer(self, deadline) && !(timer = acquire_timer(lua_task_vm(task))))
+		deadline = RT_NOW;
+	if (!wait_begin(self, deadline, timer)) {
+		release_timer(lua_task_vm(task), timer);
+		return push_result(L, wait_end(self));
+	}
+	if (!self->wait.timer)
+		release_timer(lua_task_vm(task), timer);
+	task->yielded = true;
+	return lua_yield(L, 0);
+}
+
+int lua_task_suspend(lua_State *L, struct lua_task *task, rt_time deadline)
+{
+	if (L == coroutine(task) && lua_isyieldable(L))
+		return suspend_yielding(L, task, deadline);
+	return push_result(L, task_suspend(&task->task, deadline));
+}
+
+void lua_task_push(lua_State *L, const struct lua_task *task)
+{
+	lua_State *anchors = lua_task_vm(task)->anchors;
+
+	lua_rawgeti(anchors, VM_TASKS, task->slot + 1);
+	lua_xmove(anchors, L, 1);
+}
+
+void lua_task_traceback(lua_State *L, struct lua_task *task)
+{
+	luaL_traceback(L, coroutine(task), NULL, 0);
+}
+
+void lua_task_abandon(struct lua_task *task)
+{
+	struct rt_task *self = &task->task;
+
+	/* A waiter that is still published somewhere must not be woken any more. */
+	if (task->yielded)
+		end_yielded(task);
+	else if (task->started && self->state != TASK_RUNNING)
+		wait_end(self);
+	carrier_abandon(task);
+	self->state = TASK_DONE;
+	lua_task_vm(task)->runtime->task_count--;
+	task->outcome = OUTCOME_CANCELLED;
+	int slot = task->slot;
+
+	task->slot = -1;
+	release_slot(lua_task_vm(task), slot, false);
+}

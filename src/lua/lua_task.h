@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* Lua tasks: coroutines as tasks of a VM's strand. */
+#ifndef RT_LUA_TASK_H
+#define RT_LUA_TASK_H
+
+#include "lua/vm.h"
+
+enum lua_task_outcome { OUTCOME_NONE, OUTCOME_VALUES, OUTCOME_ERROR, OUTCOME_CANCELLED };
+
+/* The userdata behind a task handle. Its environment is the table of results once it has ended with some. */
+struct lua_task {
+	struct rt_task task;
+	struct carrier *carrier; /* that runs it, or is kept by it */
+	const char *site;
+	int slot; /* -1 after its end */
+	uint16_t values; /* arguments at the start, results at the end; a Lua stack has less than 2^16 slots */
+	bool started : 1;
+	bool yielded : 1; /* waits with its carrier given back */
+	uint8_t outcome : 2;
+};
+
+static inline struct vm *lua_task_vm(const struct lua_task *task)
+{
+	return container_of(task->task.executor, struct vm, strand.executor);
+}
+
+/*
+ * Makes a task of the function and the nargs arguments on top of L, which it pops,
+ * and pushes its handle. The site is level's line. Raises without a runtime or memory.
+ */
+struct lua_task *lua_task_spawn(lua_State *L, struct vm *vm, int nargs, int level);
+
+/* The running task, if it is one of this VM; raises otherwise, naming function. */
+struct lua_task *lua_task_running(lua_State *L, struct vm *vm, const char *function);
+
+/* The running task of any VM, or NULL. */
+struct lua_task *lua_task_current(void);
+
+/*
+ * Waits, its waiter having been published: to be returned by a lua_CFunction.
+ * The function gives nothing in Lua when the event has happened, or else nil and
+ * the reason, as a number: -errno.
+ */
+int lua_task_suspend(lua_State *L, struct lua_task *task, rt_time deadline);
+
+/* Pushes the handle. */
+void lua_task_push(lua_State *L, const struct lua_task *task);
+
+/* Writes a traceback of a task, running or not, to the string on top of L: pushes it. */
+void lua_task_traceback(lua_State *L, struct lua_task *task);
+
+/* Frees what tasks leave behind for reuse. */
+void lua_task_free_timers(struct vm *vm);
+
+/* Forgets a task that will not be resumed any more. */
+void lua_task_abandon(struct lua_task *task);
+
+#endif

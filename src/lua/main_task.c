@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* Async main; see main_task.h. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "lua/main_task.h"
+
+#include "base/error.h"
+#include "lua/failure.h"
+#include "lua/lua_task.h"
+#include "runtime/lifecycle.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* Sets a flag when a task ends, being one of its joiners. */
+struct flag {
+	struct rt_waiter waiter;
+	bool set;
+};
+
+static void set_flag(struct rt_waiter *waiter, int result)
+{
+	(void)result;
+	container_of(waiter, struct flag, waiter)->set = true;
+}
+
+static void report_task(struct vm *vm, struct lua_task *task)
+{
+	const char *what = task->started ? task->task.wait.kind->what : "its first turn";
+
+	lua_task_traceback(vm->L, task);
+	fprintf(stderr, "task spawned at %s waits for: %s\n%s\n", task->site, what, lua_tostring(vm->L, -1));
+	lua_pop(vm->L, 1);
+}
+
+static void report_deadlock(struct vm *vm)
+{
+	fflush(stdout);
+	fprintf(stderr, "%s: deadlock: every task waits for something that nothing can bring about\n", vm->name);
+	for (int i = 0; i < vm->slot_count; i++) {
+		struct lua_task *task = slot_task(&vm->slots[i]);
+
+		if (task)
+			report_task(vm, task);
+	}
+}
+
+/* The error and its traceback, which the results of the task hold. */
+static int push_failure(lua_State *L, int handle)
+{
+	lua_getfenv(L, handle);
+	lua_rawgeti(L, -1, 1);
+	lua_rawgeti(L, -2, 2);
+	failure_seen(L, -3);
+	lua_remove(L, -3);
+	return -1;
+}
+
+static int push_results(lua_State *L, struct lua_task *task, int handle)
+{
+	lua_getfenv(L, handle);
+	int table = lua_gettop(L);
+
+	for (int i = 1; i <= task->values; i++)
+		lua_rawgeti(L, table, i);
+	lua_remove(L, table);
+	return task->values;
+}
+
+int main_task_run(lua_State *L, struct vm *vm, int nargs)
+{
+	struct flag done = {.waiter.wake = set_flag};
+	struct lua_task *task = lua_task_spawn(L, vm, nargs, 0);
+	int handle = lua_gettop(L);
+
+	ring_push(&task->task.joiners, &done.waiter);
+	int err = vm->runtime->ops->run(vm->runtime, &done.set);
+
+	if (!done.set) {
+		ring_remove(&task->task.joiners, &done.waiter);
+		if (err == -EDEADLK)
+			report_deadlock(vm);
+		lua_settop(L, handle - 1);
+		return err;
+	}
+	int count = task->outcome == OUTCOME_NONE     ? 0
+		    : task->outcome == OUTCOME_VALUES ? push_results(L, task, handle)
+						      : push_failure(L, handle);
+
+	lua_remove(L, handle);
+	return count;
+}
+
+void main_task_end(struct vm *vm)
+{
+	vm_cancel(vm);
+	if (runtime_drain(vm->runtime, LIFECYCLE_GRACE) == 0)
+		return;
+	for (int i = 0; i < vm->slot_count; i++) {
+		struct lua_task *task = slot_task(&vm->slots[i]);
+
+		if (task)
+			fprintf(stderr, "%s: the task spawned at %s ignores its cancellation and is abandoned\n",
+				vm->name, task->site);
+	}
+}

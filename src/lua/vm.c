@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* The VM: its making and ending, and what its C functions share; see vm.h. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "lua/vm.h"
+
+#include "lua/cancelled.h"
+#include "lua/carrier.h"
+#include "lua/failure.h"
+#include "lua/probe.h"
+#include "lua/site.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char vm_key;
+
+struct vm *vm_of(lua_State *L)
+{
+	lua_pushlightuserdata(L, (void *)&vm_key);
+	lua_rawget(L, LUA_REGISTRYINDEX);
+	struct vm *vm = lua_touserdata(L, -1);
+
+	lua_pop(L, 1);
+	return vm;
+}
+
+static void make_metatables(lua_State *L, struct vm *vm)
+{
+	for (int kind = 0; kind < OBJECT_KINDS; kind++) {
+		lua_newtable(L);
+		vm->metatables[kind] = lua_topointer(L, -1);
+		vm->metatable_refs[kind] = luaL_ref(L, LUA_REGISTRYINDEX);
+	}
+}
+
+/* Part of lua_close() where nobody has called vm_destroy(): under a stock luajit. */
+static int collect(lua_State *L)
+{
+	struct vm **vm = lua_touserdata(L, 1);
+
+	vm_destroy(*vm);
+	*vm = NULL;
+	return 0;
+}
+
+static void guard_with_finalizer(lua_State *L, struct vm *vm)
+{
+	struct vm **guard = lua_newuserdata(L, sizeof(struct vm *));
+
+	*guard = vm;
+	lua_createtable(L, 0, 1);
+	lua_pushcfunction(L, collect);
+	lua_setfield(L, -2, "__gc");
+	lua_setmetatable(L, -2);
+	luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+static struct vm *allocate(lua_State *L, const char *name)
+{
+	struct vm *vm = calloc(1, sizeof *vm);
+
+	if (vm)
+		vm->buffer = malloc(VM_BUFFER);
+	if (!vm || !vm->buffer) {
+		free(vm);
+		luaL_error(L, "not enough memory");
+	}
+	vm->name = name;
+	vm->idle_slot = -1;
+	return vm;
+}
+
+struct vm *vm_create(lua_State *L, const char *name)
+{
+	struct vm *vm = allocate(L, name);
+
+	guard_with_finalizer(L, vm);
+	vm->L = lua_newthread(L);
+	luaL_ref(L, LUA_REGISTRYINDEX);
+	vm->anchors = lua_newthread(L);
+	luaL_ref(L, LUA_REGISTRYINDEX);
+	lua_newtable(vm->anchors);
+	lua_newtable(vm->anchors);
+	lua_pushliteral(vm->anchors, "__call");
+	vm->sites = site_table_create(L);
+	vm->running = probe_running(L);
+	vm->hook_mask = probe_hook_mask(L);
+	make_metatables(L, vm);
+	cancelled_open(L);
+	failure_open(L);
+	lua_pushlightuserdata(L, (void *)&vm_key);
+	lua_pushlightuserdata(L, vm);
+	lua_rawset(L, LUA_REGISTRYINDEX);
+	return vm;
+}
+
+void vm_start(struct vm *vm, struct rt_runtime *runtime)
+{
+	vm->runtime = runtime;
+	strand_init(&vm->strand, &runtime->executor);
+}
+
+void vm_cancel(struct vm *vm)
+{
+	for (int i = 0; i < vm->slot_count; i++) {
+		struct lua_task *task = slot_task(&vm->slots[i]);
+
+		if (task)
+			rt_cancel(&task->task);
+	}
+}
+
+void vm_stop(struct vm *vm)
+{
+	if (!vm->runtime)
+		return;
+	for (int i = 0; i < vm->slot_count; i++) {
+		struct lua_task *task = slot_task(&vm->slots[i]);
+
+		if (task)
+			lua_task_abandon(task);
+	}
+	lua_task_free_timers(vm);
+	failures_report(vm);
+	carriers_trim(vm, 0);
+	stack_pool_destroy(vm->stacks);
+	vm->stacks = NULL;
+	vm->runtime = NULL;
+}
+
+static bool is_running(const struct vm *vm)
+{
+	const struct lua_task *task = lua_task_current();
+
+	return task && lua_task_vm(task) == vm;
+}
+
+void vm_destroy(struct vm *vm)
+{
+	if (!vm)
+		return;
+	/* os.exit(code, true) in a task, which still needs its stack: the end of the process frees the rest. */
+	if (is_running(vm)) {
+		failures_report(vm);
+		return;
+	}
+	vm_stop(vm);
+	site_table_destroy(vm->sites);
+	free(vm->slots);
+	free(vm->buffer);
+	free(vm);
+}
+
+void vm_register(lua_State *L, struct vm *vm, const luaL_Reg *functions)
+{
+	for (; functions->name; functions++) {
+		lua_pushlightuserdata(L, vm);
+		lua_pushcclosure(L, functions->func, 1);
+		lua_setfield(L, -2, functions->name);
+	}
+}
+
+int vm_protect(struct vm *vm, lua_CFunction fn, void *arg)
+{
+	lua_State *L = vm->L;
+
+	lua_pushcfunction(L, fn);
+	lua_pushlightuserdata(L, arg);
+	int status = lua_pcall(L, 1, 0, 0);
+
+	if (status != 0) {
+		failure_print(vm, L, NULL);
+		lua_pop(L, 1);
+	}
+	return status;
+}
+
+void *vm_test(lua_State *L, struct vm *vm, int index, enum object_kind kind)
+{
+	void *object = lua_touserdata(L, index);
+
+	/* Connections are used several times in a row. Their finalizer clears this. */
+	if (object && object == vm->tested_conn && kind == OBJECT_CONN)
+		return object;
+	if (!object || !lua_getmetatable(L, index))
+		return NULL;
+	bool matches = lua_topointer(L, -1) == vm->metatables[kind];
+
+	lua_pop(L, 1);
+	if (!matches)
+		return NULL;
+	if (kind == OBJECT_CONN)
+		vm->tested_conn = object;
+	return object;
+}
+
+void *vm_check(lua_State *L, struct vm *vm, int index, enum object_kind kind)
+{
+	static const char *const names[] = {
+		[OBJECT_TASK] = "task", [OBJECT_CONN] = "connection", [OBJECT_LISTENER] = "listener",
+		[OBJECT_UDP] = "UDP socket", [OBJECT_ADDR] = "address",
+	};
+	void *object = vm_test(L, vm, index, kind);
+
+	if (!object)
+		vm_type_error(L, index, names[kind]);
+	return object;
+}
+
+void *vm_new(lua_State *L, struct vm *vm, enum object_kind kind, size_t size)
+{
+	void *object = lua_newuserdata(L, size);
+
+	memset(object, 0, size);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, vm->metatable_refs[kind]);
+	lua_setmetatable(L, -2);
+	return object;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* Waiting for a descriptor of somebody else: a registration for the time of one wait. */
+#ifndef RT_NET_WAIT_FD_H
+#define RT_NET_WAIT_FD_H
+
+#include "net/watch.h"
+
+#include <rt/net.h>
+
+RT_PRIVATE_BEGIN
+
+/* Publishes task on a watch of its own. After the wait: watch_finish(). Errors as rt_wait_fd(). */
+int fd_await(struct rt_watch *watch, int fd, int direction, struct rt_task *task);
+
+RT_PRIVATE_END
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* Waiting for a descriptor's readiness: between the tries of an operation and the runtime's watch. */
+#ifndef RT_NET_WATCH_H
+#define RT_NET_WATCH_H
+
+#include "task/task.h"
+
+RT_PRIVATE_BEGIN
+
+/*
+ * Keeps the memory of a socket that was destroyed until every operation under way
+ * has returned: a task may have been woken, or have given way, and not run yet.
+ */
+struct hold {
+	unsigned count : 31; /* of operations */
+	bool destroyed : 1;
+};
+
+static inline void hold_begin(struct hold *hold)
+{
+	hold->count++;
+}
+
+/* True: the socket was destroyed meanwhile and this was the last operation, free it. */
+static inline bool hold_end(struct hold *hold)
+{
+	return --hold->count == 0 && hold->destroyed;
+}
+
+/* True: no operation is under way, free the socket now. */
+static inline bool hold_destroy(struct hold *hold)
+{
+	hold->destroyed = true;
+	return hold->count == 0;
+}
+
+/* Ready in both directions until a try says otherwise. */
+void watch_init(struct rt_watch *watch, int fd);
+
+/* Stops following fd, without closing it, and wakes those that wait with -EBADF. */
+void watch_finish(struct rt_watch *watch);
+
+/*
+ * Publishes task as the one that waits for direction (RT_READ or RT_WRITE). When
+ * the bit is set already, the wait is over after the others have had a turn.
+ * Returns 0, -EBUSY, or what registering the descriptor gave.
+ */
+int watch_await(struct rt_watch *watch, int direction, struct rt_task *task);
+
+/* watch_await() and task_suspend(). Returns 0 when it is worth to try again. Suspends. */
+int watch_wait(struct rt_watch *watch, int direction, rt_time deadline);
+
+RT_PRIVATE_END
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The reactor: readiness, timers and wake-ups on libevent; the only code that
+ * knows it. One edge-triggered, persistent registration per descriptor. Timers
+ * live in a wheel behind one timerfd. Owner thread only, but for reactor_wake().
+ */
+#ifndef RT_REACTOR_H
+#define RT_REACTOR_H
+
+#include <rt/runtime.h>
+
+struct reactor;
+
+struct reactor_options {
+	/* A host's loop, or NULL for one of its own. */
+	struct event_base *event_base;
+	/* After reactor_wake() or, in a host's loop, reactor_kick(); also after every batch of timers. */
+	void (*turn)(void *arg);
+	void *arg;
+};
+
+int reactor_create(struct reactor **reactor, const struct reactor_options *options);
+void reactor_destroy(struct reactor *reactor);
+
+int reactor_watch(struct reactor *reactor, struct rt_watch *watch);
+void reactor_unwatch(struct reactor *reactor, struct rt_watch *watch);
+
+void reactor_arm(struct reactor *reactor, struct rt_timer *timer);
+void reactor_disarm(struct reactor *reactor, struct rt_timer *timer);
+bool reactor_has_timers(const struct reactor *reactor);
+
+/* One turn of the loop: waits for something to happen if asked to, then wakes whom it concerns. */
+int reactor_poll(struct reactor *reactor, bool wait);
+
+/* Makes the loop call turn(arg) soon. Any thread. */
+void reactor_wake(struct reactor *reactor);
+
+/* In a host's loop: calls turn(arg) from the loop soon; again: not before the host's other events. */
+void reactor_kick(struct reactor *reactor, bool again);
+
+/*
+ * In a host's loop: whether the reactor keeps the loop alive. While it does not,
+ * the host's event_base_dispatch() may return.
+ */
+void reactor_hold(struct reactor *reactor, bool hold);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Starting and ending a runtime on this thread, for those who run more than one C task in it. */
+#ifndef RT_LIFECYCLE_H
+#define RT_LIFECYCLE_H
+
+#include <rt/runtime.h>
+
+RT_PRIVATE_BEGIN
+
+/* How long tasks that were cancelled at the end have to do so. */
+#define LIFECYCLE_GRACE RT_S(2)
+
+/*
+ * Makes a runtime and binds it to this thread. ops NULL: native; options may be
+ * NULL. Returns 0, -EBUSY when there is one already, or create()'s error.
+ */
+int runtime_open(const struct rt_runtime_ops *ops, const struct rt_runtime_options *options,
+		 struct rt_runtime **runtime);
+
+/*
+ * Runs until no task is left or grace has passed; tasks should have been cancelled
+ * before. Returns how many are left.
+ */
+size_t runtime_drain(struct rt_runtime *runtime, rt_time grace);
+
+/* Joins the runtime that runs on this thread: it lasts until everybody has closed it. */
+void runtime_join(struct rt_runtime *runtime);
+
+/* The last one unbinds and destroys it; C tasks that are left are freed without running. */
+void runtime_close(struct rt_runtime *runtime);
+
+RT_PRIVATE_END
+
+#endif

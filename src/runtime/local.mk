@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: MIT
+librtcore_la_SOURCES += \
+	src/runtime/main.c \
+	src/runtime/native.c \
+	src/runtime/runtime.c

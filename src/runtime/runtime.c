@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* The registry of runtimes, and the life of one on its thread. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "runtime/lifecycle.h"
+
+#include "base/list.h"
+#include "platform/overflow.h"
+#include "task/fiber_task.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { RUNTIMES_MAX = 16, STACK_SIZE = 64 * 1024 };
+
+static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
+static const struct rt_runtime_ops *registry[RUNTIMES_MAX] = {&rt_native};
+
+static int add(const struct rt_runtime_ops *ops)
+{
+	for (unsigned i = 0; i < RUNTIMES_MAX; i++) {
+		if (!registry[i]) {
+			registry[i] = ops;
+			return 0;
+		}
+		if (strcmp(registry[i]->name, ops->name) == 0)
+			return -EEXIST;
+	}
+	return -ENOSPC;
+}
+
+int rt_runtime_register(const struct rt_runtime_ops *ops)
+{
+	pthread_mutex_lock(&registry_lock);
+	int err = add(ops);
+
+	pthread_mutex_unlock(&registry_lock);
+	return err;
+}
+
+const char *rt_runtime_name(unsigned index)
+{
+	pthread_mutex_lock(&registry_lock);
+	const struct rt_runtime_ops *ops = index < RUNTIMES_MAX ? registry[index] : NULL;
+
+	pthread_mutex_unlock(&registry_lock);
+	return ops ? ops->name : NULL;
+}
+
+const struct rt_runtime_ops *rt_runtime_find(const char *name)
+{
+	const struct rt_runtime_ops *found = NULL;
+
+	pthread_mutex_lock(&registry_lock);
+	for (unsigned i = 0; i < RUNTIMES_MAX && registry[i] && !found; i++) {
+		if (strcmp(registry[i]->name, name) == 0)
+			found = registry[i];
+	}
+	pthread_mutex_unlock(&registry_lock);
+	return found;
+}
+
+int runtime_open(const struct rt_runtime_ops *ops, const struct rt_runtime_options *options,
+		 struct rt_runtime **runtime)
+{
+	static const struct rt_runtime_options defaults;
+	struct self *self = self_get();
+	int err;
+
+	if (self->runtime)
+		return -EBUSY;
+	ops = ops ? ops : &rt_native;
+	options = options ? options : &defaults;
+	if ((err = ops->create(runtime, options)) < 0)
+		return err;
+	(*runtime)->ops = ops;
+	(*runtime)->users = 1;
+	(*runtime)->executor.schedule = ops->schedule;
+	(*runtime)->stack_size = options->stack_size ? options->stack_size : (size_t)STACK_SIZE;
+	self->runtime = *runtime;
+	self->fiber = &self->thread;
+	fiber_init_thread(&self->thread);
+	/* Without an alternate stack an overflow still ends the process, only less clearly. */
+	overflow_guard_thread(task_report_overflow);
+	return 0;
+}
+
+struct drain {
+	struct rt_timer grace;
+	bool over;
+};
+
+static void give_up(struct rt_waiter *waiter, int result)
+{
+	struct drain *drain = container_of(waiter, struct drain, grace.waiter);
+
+	(void)result;
+	drain->over = true;
+}
+
+size_t runtime_drain(struct rt_runtime *runtime, rt_time grace)
+{
+	struct drain drain = {.grace = {.deadline = rt_in(grace), .waiter.wake = give_up}};
+
+	if (runtime->task_count == 0 || runtime->ops->arm(runtime, &drain.grace) < 0)
+		return runtime->task_count;
+	runtime->drained = &drain.over;
+	runtime->ops->run(runtime, &drain.over);
+	runtime->drained = NULL;
+	runtime->ops->disarm(runtime, &drain.grace);
+	return runtime->task_count;
+}
+
+void runtime_join(struct rt_runtime *runtime)
+{
+	runtime->users++;
+}
+
+void runtime_close(struct rt_runtime *runtime)
+{
+	struct self *self = self_get();
+
+	if (--runtime->users > 0)
+		return;
+	fiber_tasks_abandon(runtime);
+	struct rt_task *left = runtime->tasks;
+	void *stacks = runtime->stacks;
+
+	overflow_unguard_thread();
+	fiber_finish(&self->thread);
+	self->runtime = NULL;
+	self->fiber = NULL;
+	runtime->ops->destroy(runtime);
+	/* Only now: watches of theirs lie on their stacks. */
+	fiber_tasks_finish(left, stacks);
+}

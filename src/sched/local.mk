@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: MIT
+librtcore_la_SOURCES += \
+	src/sched/pool.c \
+	src/sched/strand.c

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* Strands; see strand.h. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "sched/strand.h"
+
+#include "base/list.h"
+
+static void schedule_self(struct strand *strand)
+{
+	strand->scheduled = true;
+	strand->parent->schedule(strand->parent, &strand->runnable);
+}
+
+static void schedule(struct rt_executor *executor, struct rt_runnable *runnable)
+{
+	struct strand *strand = container_of(executor, struct strand, executor);
+
+	queue_push(&strand->queue, runnable);
+	if (!strand->scheduled)
+		schedule_self(strand);
+}
+
+static void run(struct rt_runnable *runnable)
+{
+	struct strand *strand = container_of(runnable, struct strand, runnable);
+
+	for (int i = 0; i < STRAND_BATCH; i++) {
+		struct rt_runnable *next = queue_pop(&strand->queue);
+
+		if (!next)
+			break;
+		next->run(next);
+	}
+	strand->scheduled = false;
+	if (strand->queue.head)
+		schedule_self(strand);
+}
+
+void strand_init(struct strand *strand, struct rt_executor *parent)
+{
+	*strand = (struct strand){
+		.executor.schedule = schedule,
+		.runnable.run = run,
+		.parent = parent,
+	};
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* C tasks; see fiber_task.h and rt/task.h. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "task/fiber_task.h"
+
+#include "platform/overflow.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	STACKS_KEPT = 1024,
+	NAME_MAX_LENGTH = 32,
+};
+
+struct fiber_task {
+	struct rt_task task;
+	struct fiber fiber;
+	rt_task_fn *fn;
+	void *arg;
+	struct rt_task *next, *prev; /* all of the runtime */
+	struct stack_pool *pool;
+	const char *site;
+	bool own_pool;
+	uint8_t references; /* the task itself until it ends, and its handle */
+	char name[NAME_MAX_LENGTH];
+};
+
+static struct fiber_task *fiber_task(const struct rt_task *task)
+{
+	return container_of(task, struct fiber_task, task);
+}
+
+/* The task's data lies on the stack that is given back here. */
+static void release(struct fiber_task *task)
+{
+	struct stack stack = task->fiber.stack;
+	struct stack_pool *pool = task->pool;
+
+	if (--task->references > 0)
+		return;
+	bool own_pool = task->own_pool;
+
+	fiber_finish(&task->fiber);
+	stack_release(pool, &stack);
+	if (own_pool)
+		stack_pool_destroy(pool);
+}
+
+static void resume(struct rt_task *task)
+{
+	struct self *self = self_get();
+	struct fiber *outer = self->fiber;
+
+	self->fiber = &fiber_task(task)->fiber;
+	fiber_switch(outer, self->fiber);
+	self_get()->fiber = outer;
+}
+
+static int park(struct rt_task *task)
+{
+	fiber_switch(&fiber_task(task)->fiber, &self_get()->thread);
+	return 0;
+}
+
+static void unlink_task(struct rt_runtime *runtime, struct fiber_task *task)
+{
+	if (task->prev)
+		fiber_task(task->prev)->next = task->next;
+	else
+		runtime->tasks = task->next;
+	if (task->next)
+		fiber_task(task->next)->prev = task->prev;
+}
+
+static void ended(struct rt_task *task)
+{
+	unlink_task(self_get()->runtime, fiber_task(task));
+	release(fiber_task(task));
+}
+
+static const char *name_of(const struct rt_task *task)
+{
+	return fiber_task(task)->name;
+}
+
+static const char *site_of(const struct rt_task *task)
+{
+	return fiber_task(task)->site;
+}
+
+static const struct task_ops fiber_task_ops = {
+	.resume = resume,
+	.park = park,
+	.ended = ended,
+	.name = name_of,
+	.site = site_of,
+};
+
+static void entry(void *arg)
+{
+	struct fiber_task *task = arg;
+
+	task_finish(&task->task, task->fn(task->arg));
+	fiber_switch_last(&task->fiber, &self_get()->thread);
+}
+
+/* A stack of an unusual size has a pool of its own: it costs a mapping and is not recycled. */
+static int pool_for(struct rt_runtime *runtime, size_t size, struct stack_pool **pool)
+{
+	struct stack_pool_options options = {.size = size, .unmap = true};
+
+	if (size && size != runtime->stack_size)
+		return stack_pool_create(pool, &options);
+	*pool = runtime->stacks;
+	if (*pool)
+		return 0;
+	options.size = runtime->stack_size;
+	options.keep = STACKS_KEPT;
+	options.unmap = false;
+	int err = stack_pool_create(pool, &options);
+
+	runtime->stacks = err < 0 ? NULL : *pool;
+	return err;
+}
+
+static struct fiber_task *create(struct rt_runtime *runtime, size_t stack_size)
+{
+	struct stack_pool *pool;
+	struct stack stack;
+	int err = pool_for(runtime, stack_size, &pool);
+
+	if (err == 0) {
+		err = stack_acquire(pool, &stack);
+		if (err < 0 && pool != runtime->stacks)
+			stack_pool_destroy(pool);
+	}
+	if (err < 0) {
+		errno = -err;
+		return NULL;
+	}
+	struct fiber_task *task = fiber_top(&stack, sizeof *task);
+
+	task_init(&task->task, &fiber_task_ops, &runtime->executor);
+	fiber_init(&task->fiber, &stack, sizeof *task, entry, task);
+	task->pool = pool;
+	task->own_pool = pool != runtime->stacks;
+	task->prev = NULL;
+	task->next = runtime->tasks;
+	if (runtime->tasks)
+		fiber_task(runtime->tasks)->prev = &task->task;
+	runtime->tasks = &task->task;
+	return task;
+}
+
+struct rt_task *rt_spawn_with(rt_task_fn *fn, void *arg, const struct rt_task_options *options)
+{
+	struct rt_runtime *runtime = self_get()->runtime;
+
+	if (!fn || !runtime) {
+		errno = fn ? EPERM : EINVAL;
+		return NULL;
+	}
+	struct fiber_task *task = create(runtime, options ? options->stack_size : 0);
+
+	if (!task)
+		return NULL;
+	task->fn = fn;
+	task->arg = arg;
+	task->site = options && options->site ? options->site : "?";
+	task->references = 2;
+	strncpy(task->name, options && options->name ? options->name : "task", NAME_MAX_LENGTH - 1);
+	task->name[NAME_MAX_LENGTH - 1] = '\0';
+	task_start(&task->task);
+	return &task->task;
+}
+
+struct rt_task *rt_spawn_named(rt_task_fn *fn, void *arg, const char *name, const char *site)
+{
+	return rt_spawn_with(fn, arg, &(struct rt_task_options){.name = name, .site = site});
+}
+
+int rt_join(struct rt_task *target, int *result, rt_time deadline)
+{
+	struct rt_task *task = self_get()->task;
+
+	if (!target)
+		return -EINVAL;
+	if (!task)
+		return -EPERM;
+	int err = task_await(task, target);
+
+	if (err == 0)
+		err = task_suspend(task, deadline);
+	if (err < 0)
+		return err;
+	if (result)
+		*result = target->result;
+	release(fiber_task(target));
+	return 0;
+}
+
+void rt_detach(struct rt_task *task)
+{
+	if (task)
+		release(fiber_task(task));
+}
+
+void fiber_tasks_cancel(struct rt_runtime *runtime)
+{
+	for (struct rt_task *task = runtime->tasks; task; task = fiber_task(task)->next)
+		rt_cancel(task);
+}
+
+void fiber_tasks_abandon(struct rt_runtime *runtime)
+{
+	for (struct rt_task *task = runtime->tasks; task; task = fiber_task(task)->next)
+		wait_end(task);
+}
+
+void fiber_tasks_finish(struct rt_task *tasks, void *stacks)
+{
+	for (struct rt_task *next; tasks; tasks = next) {
+		struct fiber_task *task = fiber_task(tasks);
+
+		next = task->next;
+		task->references = 1;
+		release(task);
+	}
+	stack_pool_destroy(stacks);
+}
+
+bool task_report_overflow(const void *address)
+{
+	struct self *self = self_get();
+	const struct rt_task *task = self->task;
+
+	if (!task || !self->fiber || !stack_guard_hit(&self->fiber->stack, address))
+		return false;
+	overflow_print("stack overflow in task ");
+	overflow_print(rt_task_name(task));
+	overflow_print(" (spawned at ");
+	overflow_print(rt_task_site(task));
+	overflow_print(")\n");
+	if (task->ops->report)
+		task->ops->report(task);
+	return true;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* C tasks: a fiber each, the task's own data at the top of its stack. */
+#ifndef RT_FIBER_TASK_H
+#define RT_FIBER_TASK_H
+
+#include "task/task.h"
+
+RT_PRIVATE_BEGIN
+
+/* Cancels every C task of the runtime that has not ended. */
+void fiber_tasks_cancel(struct rt_runtime *runtime);
+
+/* Takes the C tasks that would not end out of whatever they wait for. */
+void fiber_tasks_abandon(struct rt_runtime *runtime);
+
+/* Frees them, and the cache of stacks, when the runtime that had them is gone. */
+void fiber_tasks_finish(struct rt_task *tasks, void *stacks);
+
+/* For the stack overflow handler: reports the task whose guard address lies in. */
+bool task_report_overflow(const void *address);
+
+RT_PRIVATE_END
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* What the calling thread is doing right now. */
+#ifndef RT_SELF_H
+#define RT_SELF_H
+
+#include "platform/fiber.h"
+
+#include <rt/runtime.h>
+
+RT_PRIVATE_BEGIN
+
+enum { TASK_BUDGET = 128 };
+
+struct self {
+	struct rt_runtime *runtime; /* bound to this thread, or NULL */
+	struct rt_task *task; /* running, or NULL on the scheduler's stack */
+	struct fiber *fiber; /* whose stack this is */
+	struct fiber thread; /* the thread's own stack, where the scheduler runs */
+	unsigned budget; /* operations that the task may do before it has to give way */
+};
+
+/* Never keep the pointer across a suspension: the thread may be another. */
+struct self *self_get(void);
+
+/* Counts an operation that did not wait; true when the task should give way now. */
+static inline bool self_spend(struct self *self)
+{
+	return self->budget == 0 || --self->budget == 0;
+}
+
+RT_PRIVATE_END
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* Task states and ends; see task.h. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "task/task.h"
+
+#include <errno.h>
+
+static void schedule(struct rt_task *task)
+{
+	task->state = TASK_SCHEDULED;
+	task->executor->schedule(task->executor, &task->runnable);
+}
+
+static void end(struct rt_task *task)
+{
+	struct rt_runtime *runtime = self_get()->runtime;
+
+	if (--runtime->task_count == 0 && runtime->drained)
+		*runtime->drained = true;
+	while (task->joiners) {
+		struct rt_waiter *waiter = task->joiners;
+
+		ring_remove(&task->joiners, waiter);
+		waiter->wake(waiter, 0);
+	}
+	task->ops->ended(task);
+}
+
+static void run(struct rt_runnable *runnable)
+{
+	struct rt_task *task = container_of(runnable, struct rt_task, runnable);
+	struct self *self = self_get();
+	struct rt_task *outer = self->task;
+
+	task->state = TASK_RUNNING;
+	self->task = task;
+	self->budget = TASK_BUDGET;
+	task->ops->resume(task);
+	self->task = outer;
+	if (task->state == TASK_RUNNING)
+		task->state = TASK_PARKED;
+	else if (task->state == TASK_NOTIFIED)
+		schedule(task);
+	else
+		end(task);
+}
+
+void task_init(struct rt_task *task, const struct task_ops *ops, struct rt_executor *executor)
+{
+	*task = (struct rt_task){
+		.runnable.run = run,
+		.executor = executor,
+		.ops = ops,
+		.deadline = RT_FOREVER,
+		.state = TASK_PARKED,
+	};
+}
+
+void task_start(struct rt_task *task)
+{
+	struct rt_runtime *runtime = self_get()->runtime;
+
+	runtime->task_count++;
+	/* The end has come: all others have been cancelled. */
+	task->cancelled = runtime->drained;
+	schedule(task);
+}
+
+void task_finish(struct rt_task *task, int result)
+{
+	task->result = result;
+	task->state = TASK_DONE;
+}
+
+void task_wake(struct rt_task *task)
+{
+	if (task->state == TASK_PARKED)
+		schedule(task);
+	else if (task->state == TASK_RUNNING)
+		task->state = TASK_NOTIFIED;
+}
+
+void rt_cancel(struct rt_task *task)
+{
+	if (!task || task->state == TASK_DONE || task->cancelled)
+		return;
+	task->cancelled = true;
+	/* A task that is running finds out at its next wait. */
+	if (task->state == TASK_PARKED)
+		task_wake(task);
+}
+
+bool rt_task_cancelled(const struct rt_task *task)
+{
+	return task && task->cancelled;
+}
+
+const char *rt_task_name(const struct rt_task *task)
+{
+	return task ? task->ops->name(task) : "none";
+}
+
+const char *rt_task_site(const struct rt_task *task)
+{
+	return task ? task->ops->site(task) : "?";
+}
+
+static void stop_joining(struct task_wait *wait)
+{
+	struct rt_task *target = wait->source;
+
+	ring_remove(&target->joiners, &wait->waiter);
+}
+
+int task_await(struct rt_task *task, struct rt_task *target)
+{
+	static const struct wait_kind join = {"join", stop_joining};
+
+	if (task == target)
+		return -EDEADLK;
+	wait_prepare(task, &join, target);
+	if (target->state == TASK_DONE)
+		task->wait.result = 0;
+	else
+		ring_push(&target->joiners, &task->wait.waiter);
+	return 0;
+}

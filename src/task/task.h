@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tasks as the library sees them: state, the one door to suspend through, ends.
+ *
+ *	 spawn ──► SCHEDULED ──run──► RUNNING ──end──► DONE
+ *	               ▲               │    │
+ *	               │wake    leaves │    │ wake
+ *	               │               ▼    ▼
+ *	               └──────────── PARKED  NOTIFIED ──leaves──► SCHEDULED
+ *
+ * A task is woken on the thread of its runtime only; other threads schedule a
+ * runnable that does it. The transition to PARKED happens on the scheduler's stack,
+ * after the task has left its own.
+ */
+#ifndef RT_TASK_PRIVATE_H
+#define RT_TASK_PRIVATE_H
+
+#include "base/list.h"
+#include "task/self.h"
+
+#include <rt/task.h>
+
+RT_PRIVATE_BEGIN
+
+enum task_state { TASK_SCHEDULED, TASK_RUNNING, TASK_NOTIFIED, TASK_PARKED, TASK_DONE };
+
+/* wait.result until the event has happened; no errno has this value. */
+enum { WAIT_PENDING = INT32_MIN };
+
+struct task_wait;
+
+/* What is waited for, and how to stop: takes the waiter out of the source. */
+struct wait_kind {
+	const char *what; /* "read", "sleep", for reports */
+	void (*detach)(struct task_wait *wait);
+};
+
+/* Where a deadline is armed: by whoever waits, where it lasts as long as the wait. */
+struct wait_timer {
+	struct rt_timer timer;
+	struct rt_task *task;
+};
+
+struct task_wait {
+	struct rt_waiter waiter;
+	struct wait_timer *timer; /* NULL: no deadline is armed */
+	const struct wait_kind *kind;
+	void *source;
+	int result; /* WAIT_PENDING, then the source's */
+	bool expired; /* the timer has fired */
+	bool by_timeout; /* the deadline is an enclosing timeout's, not the call's own */
+};
+
+struct task_ops {
+	/* Runs the task until it parks or ends; on the scheduler's stack. */
+	void (*resume)(struct rt_task *task);
+	/* Leaves the task's stack; returns 0 when it is resumed, or -errno at once if it cannot be left. */
+	int (*park)(struct rt_task *task);
+	/* The task is DONE and off its stack, joiners are woken. */
+	void (*ended)(struct rt_task *task);
+	const char *(*name)(const struct rt_task *task);
+	const char *(*site)(const struct rt_task *task);
+	/* More for the stack overflow report, or NULL. Async-signal-safe as far as possible. */
+	void (*report)(const struct rt_task *task);
+};
+
+struct rt_task {
+	struct rt_runnable runnable;
+	struct rt_executor *executor;
+	const struct task_ops *ops;
+	struct rt_waiter *joiners; /* a ring */
+	rt_time deadline; /* the nearest enclosing timeout's */
+	int result;
+	uint8_t state;
+	bool cancelled;
+	bool timed_out; /* a wait was ended by an enclosing timeout that has not been left */
+	struct task_wait wait;
+};
+
+/* ---- Life ---- */
+
+/* Sets up a task that is not scheduled yet. Counted in its runtime until it ends. */
+void task_init(struct rt_task *task, const struct task_ops *ops, struct rt_executor *executor);
+
+/* Schedules a new task for the first time. */
+void task_start(struct rt_task *task);
+
+/* To be called by the task itself as its last act, before it leaves its stack for good. */
+void task_finish(struct rt_task *task, int result);
+
+/* Makes a parked task runnable; harmless in every other state. Owner thread only. */
+void task_wake(struct rt_task *task);
+
+/* ---- Waiting ---- */
+
+/* The usual waiter.wake: stores the result and wakes the task. */
+void wait_wake(struct rt_waiter *waiter, int result);
+
+/* Makes task->wait ready to be published on a source. */
+static inline void wait_prepare(struct rt_task *task, const struct wait_kind *kind, void *source)
+{
+	task->wait.waiter.wake = wait_wake;
+	task->wait.kind = kind;
+	task->wait.source = source;
+	task->wait.result = WAIT_PENDING;
+	task->wait.expired = false;
+}
+
+/* Whether a wait with that deadline takes a timer. */
+static inline bool wait_needs_timer(const struct rt_task *task, rt_time deadline)
+{
+	return deadline != RT_FOREVER || task->deadline != RT_FOREVER;
+}
+
+/*
+ * Having published the waiter: arms the deadline on timer, which may be NULL if
+ * wait_needs_timer() says so. True: the task must now leave its stack. False:
+ * there is nothing to wait for, call wait_end().
+ */
+bool wait_begin(struct rt_task *task, rt_time deadline, struct wait_timer *timer);
+
+/* Whether the wait has come to an end, in any way. */
+static inline bool wait_over(const struct rt_task *task)
+{
+	return task->wait.result != WAIT_PENDING || task->wait.expired || task->cancelled;
+}
+
+/* The result: the source's if the event has happened, else -ECANCELED or -ETIMEDOUT, and detached. */
+int wait_end(struct rt_task *task);
+
+/* wait_begin, park until over, wait_end. Suspends. */
+int task_suspend(struct rt_task *task, rt_time deadline);
+
+/* Publishes task's waiter on the end of target. Returns 0, or -EDEADLK for itself. */
+int task_await(struct rt_task *task, struct rt_task *target);
+
+/* Publishes a wait that is over at once but lets the others run first. */
+void task_await_turn(struct rt_task *task);
+
+/* Publishes a wait that only a deadline ends. */
+void task_await_deadline(struct rt_task *task);
+
+/* The result of a wait that only a deadline ends: expiry is what it was for. */
+int task_slept(int result);
+
+RT_PRIVATE_END
+
+#endif

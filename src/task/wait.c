@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* The one door to suspend through; see task.h. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "task/task.h"
+
+#include <errno.h>
+
+void wait_wake(struct rt_waiter *waiter, int result)
+{
+	struct rt_task *task = container_of(waiter, struct rt_task, wait.waiter);
+
+	task->wait.result = result;
+	task_wake(task);
+}
+
+static void expire(struct rt_waiter *waiter, int result)
+{
+	struct rt_task *task = container_of(waiter, struct wait_timer, timer.waiter)->task;
+
+	(void)result;
+	task->wait.expired = true;
+	task_wake(task);
+}
+
+/* Whoever goes on waiting after a cancellation must still let the others run. */
+static bool give_way(struct rt_task *task)
+{
+	task_wake(task);
+	return true;
+}
+
+static bool arm(struct rt_task *task, rt_time deadline, struct wait_timer *timer)
+{
+	struct rt_runtime *runtime = self_get()->runtime;
+	struct task_wait *wait = &task->wait;
+
+	*timer = (struct wait_timer){.timer.waiter.wake = expire, .timer.deadline = deadline, .task = task};
+	if (runtime->ops->arm(runtime, &timer->timer) == 0) {
+		wait->timer = timer;
+		return true;
+	}
+	wait->expired = true;
+	return give_way(task);
+}
+
+bool wait_begin(struct rt_task *task, rt_time deadline, struct wait_timer *timer)
+{
+	struct task_wait *wait = &task->wait;
+
+	/* Over already; what was notified still has to give way once. */
+	if (wait->result != WAIT_PENDING)
+		return task->state == TASK_NOTIFIED;
+	if (task->cancelled)
+		return give_way(task);
+	wait->by_timeout = task->deadline < deadline;
+	if (wait->by_timeout)
+		deadline = task->deadline;
+	if (deadline == RT_FOREVER)
+		return true;
+	if (deadline > RT_NOW)
+		return arm(task, deadline, timer);
+	wait->expired = true;
+	return wait->by_timeout && give_way(task);
+}
+
+static void nothing_to_detach(struct task_wait *wait)
+{
+	(void)wait;
+}
+
+static const struct wait_kind turn = {"yield", nothing_to_detach};
+
+/* A turn takes no timer: an enclosing timeout is looked at when it ends. */
+static bool turn_is_over(struct rt_task *task)
+{
+	if (!task->cancelled && task->deadline != RT_FOREVER && task->deadline <= rt_now())
+		task->timed_out = true;
+	return task->cancelled || task->timed_out;
+}
+
+static void disarm(struct task_wait *wait)
+{
+	struct rt_runtime *runtime = self_get()->runtime;
+
+	if (wait->timer)
+		runtime->ops->disarm(runtime, &wait->timer->timer);
+	wait->timer = NULL;
+}
+
+int wait_end(struct rt_task *task)
+{
+	struct task_wait *wait = &task->wait;
+
+	disarm(wait);
+	if (wait->result == WAIT_PENDING) {
+		wait->kind->detach(wait);
+		task->timed_out |= wait->expired && wait->by_timeout;
+		wait->result = task->cancelled || wait->by_timeout ? -ECANCELED : -ETIMEDOUT;
+	} else if (wait->kind == &turn && turn_is_over(task)) {
+		wait->result = -ECANCELED;
+	}
+	return wait->result;
+}
+
+/* Takes back a wait on a stack that cannot be left. */
+static int give_up(struct rt_task *task, int err)
+{
+	struct task_wait *wait = &task->wait;
+
+	disarm(wait);
+	if (wait->result == WAIT_PENDING)
+		wait->kind->detach(wait);
+	wait->result = err;
+	return err;
+}
+
+int task_suspend(struct rt_task *task, rt_time deadline)
+{
+	struct wait_timer timer;
+
+	if (wait_begin(task, deadline, &timer)) {
+		do {
+			int err = task->ops->park(task);
+
+			if (err < 0)
+				return give_up(task, err);
+		} while (!wait_over(task));
+	}
+	return wait_end(task);
+}
+
+void task_await_turn(struct rt_task *task)
+{
+	wait_prepare(task, &turn, NULL);
+	task->wait.result = 0;
+	task_wake(task);
+}
+
+void task_await_deadline(struct rt_task *task)
+{
+	static const struct wait_kind sleeping = {"sleep", nothing_to_detach};
+
+	wait_prepare(task, &sleeping, NULL);
+}
+
+int task_slept(int result)
+{
+	return result == -ETIMEDOUT ? 0 : result;
+}
+
+int rt_yield(void)
+{
+	struct rt_task *task = self_get()->task;
+
+	if (!task)
+		return -EPERM;
+	task_await_turn(task);
+	return task_suspend(task, RT_FOREVER);
+}

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: MIT
+librtcore_la_SOURCES += \
+	src/time/interval.c \
+	src/time/sleep.c

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+# make check: the unit tests named here, every tests/lua/*_test.lua, stress_tests and tests/examples/*.sh, tests/lint.
+
+# A program each, from the .c file of its name; against the archive, which shows hidden names too.
+unit_tests = \
+	tests/unit/addr_test \
+	tests/unit/cancel_test \
+	tests/unit/clock_test \
+	tests/unit/fiber_test \
+	tests/unit/listener_test \
+	tests/unit/overflow_test \
+	tests/unit/pool_test \
+	tests/unit/reactor_test \
+	tests/unit/resolve_test \
+	tests/unit/runtime_test \
+	tests/unit/stack_test \
+	tests/unit/strand_test \
+	tests/unit/task_test \
+	tests/unit/tcp_test \
+	tests/unit/tcp_end_test \
+	tests/unit/time_test \
+	tests/unit/timeout_test \
+	tests/unit/udp_test \
+	tests/unit/udp_option_test \
+	tests/unit/wait_fd_test \
+	tests/unit/wheel_test \
+	tests/conformance/contract_test \
+	tests/stress/connections_test \
+	tests/stress/park_test
+LDADD = librtcore.la $(CHECK_LIBS)
+
+stress_tests = \
+	tests/stress/churn_test.lua \
+	tests/stress/connections_test.lua \
+	tests/stress/overflow_test.lua \
+	tests/stress/parked_test.lua
+
+# A host program: it sees the public headers alone.
+embed_tests = tests/embed/engine_test
+tests_embed_engine_test_CPPFLAGS = -I$(top_srcdir)/include $(LUAJIT_CFLAGS) $(LIBEVENT_CFLAGS) $(CHECK_CFLAGS)
+tests_embed_engine_test_LDADD = librtlua.la librtcore.la $(LUAJIT_LIBS) $(LIBEVENT_LIBS) $(CHECK_LIBS)
+
+TESTS = tests/lint
+if HAVE_CHECK
+check_PROGRAMS += $(unit_tests)
+TESTS += $(unit_tests)
+if WITH_LUA
+check_PROGRAMS += $(embed_tests)
+TESTS += $(embed_tests)
+endif
+else
+check-local:
+	@echo 'make check needs Check, a unit test library: install it (Debian: apt-get install check;' >&2
+	@echo 'https://libcheck.github.io/check), then run configure again' >&2
+	@false
+endif
+if WITH_LUA
+TESTS += $(SCRIPT_TESTS) $(stress_tests)
+endif
+
+# What tests find in their environment; see HACKING.md.
+AM_TESTS_ENVIRONMENT = \
+	RTLUA='$(abs_top_builddir)/rtlua'; export RTLUA; \
+	RT_SOURCE='$(abs_top_srcdir)'; export RT_SOURCE; \
+	RT_MODULES='$(abs_top_builddir)/.libs'; export RT_MODULES; \
+	RT_SANITIZER='$(sanitizer)'; export RT_SANITIZER; \
+	EXAMPLES_BUILD='$(abs_top_builddir)/examples'; export EXAMPLES_BUILD; \
+	EXAMPLES_SRC='$(abs_top_srcdir)/examples'; export EXAMPLES_SRC; \
+	CC='$(CC)'; export CC;
+
+# Each has a time limit, TEST_TIMEOUT seconds. UNIT_WRAPPER and RTLUA_WRAPPER: a command to run them under.
+LOG_COMPILER = timeout
+AM_LOG_FLAGS = -k 5 $${TEST_TIMEOUT:-300} $$UNIT_WRAPPER
+TEST_EXTENSIONS = .lua .sh
+LUA_LOG_COMPILER = $(srcdir)/tests/run-lua
+# One at a time: the examples listen on the ports that their comments name.
+SH_LOG_COMPILER = flock
+AM_SH_LOG_FLAGS = -o examples.lock timeout -k 5 $${TEST_TIMEOUT:-120} bash
+CLEANFILES += examples.lock
+
+EXTRA_DIST += tests/lint tests/run-lua tests/summary $(unit_tests:=.c) $(embed_tests:=.c) \
+	$(wildcard $(srcdir)/tests/*.supp) \
+	$(foreach ext,bash c h lua sh,$(wildcard $(srcdir)/tests/*/*.$(ext) $(srcdir)/tests/*/*/*.$(ext)))

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* Strands: one at a time, in order, and fair to the parent's others. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "sched/strand.h"
+#include "support/suite.h"
+
+#include "base/list.h"
+
+/* A parent that runs what is scheduled when the test says so. */
+struct parent {
+	struct rt_executor executor;
+	struct queue queue;
+	int scheduled;
+};
+
+struct probe {
+	struct rt_runnable runnable;
+	struct strand *strand; /* where it schedules more */
+	struct probe *more; /* what it schedules */
+	int order; /* 0: has not run */
+};
+
+enum { MANY = 5 * STRAND_BATCH };
+static struct parent parent;
+static int ran, running;
+static struct probe probes[MANY], other;
+
+static void schedule_on_parent(struct rt_executor *executor, struct rt_runnable *runnable)
+{
+	struct parent *self = container_of(executor, struct parent, executor);
+
+	self->scheduled++;
+	queue_push(&self->queue, runnable);
+}
+
+static bool turn(void)
+{
+	struct rt_runnable *next = queue_pop(&parent.queue);
+
+	if (next)
+		next->run(next);
+	return next;
+}
+
+static void run(struct rt_runnable *runnable)
+{
+	struct probe *probe = container_of(runnable, struct probe, runnable);
+
+	if (running++ != 0)
+		ck_abort_msg("two at a time");
+	probe->order = ++ran;
+	if (probe->more)
+		probe->strand->executor.schedule(&probe->strand->executor, &probe->more->runnable);
+	running--;
+}
+
+static void schedule(struct strand *strand, struct probe *probe)
+{
+	probe->runnable.run = run;
+	strand->executor.schedule(&strand->executor, &probe->runnable);
+}
+
+static struct strand *start(void)
+{
+	static struct strand strand;
+
+	parent = (struct parent){.executor.schedule = schedule_on_parent};
+	strand_init(&strand, &parent.executor);
+	return &strand;
+}
+
+START_TEST(nothing_runs_right_away)
+{
+	struct strand *strand = start();
+
+	schedule(strand, &probes[0]);
+	ck_assert_int_eq(ran, 0);
+	ck_assert(turn());
+	ck_assert_int_eq(ran, 1);
+	ck_assert(!turn());
+}
+END_TEST
+
+START_TEST(it_is_scheduled_once_and_runs_in_order)
+{
+	struct strand *strand = start();
+
+	for (int i = 0; i < STRAND_BATCH; i++)
+		schedule(strand, &probes[i]);
+	ck_assert_int_eq(parent.scheduled, 1);
+	ck_assert(turn());
+	for (int i = 0; i < STRAND_BATCH; i++)
+		ck_assert_int_eq(probes[i].order, i + 1);
+	ck_assert(!turn());
+	schedule(strand, &probes[0]);
+	ck_assert_int_eq(parent.scheduled, 2);
+	ck_assert(turn());
+	ck_assert_int_eq(ran, STRAND_BATCH + 1);
+}
+END_TEST
+
+START_TEST(the_others_of_the_parent_get_their_turn)
+{
+	struct strand *strand = start();
+
+	for (int i = 0; i < MANY; i++)
+		schedule(strand, &probes[i]);
+	other.runnable.run = run;
+	schedule_on_parent(&parent.executor, &other.runnable);
+	while (turn())
+		;
+	ck_assert_int_eq(ran, MANY + 1);
+	ck_assert_int_eq(other.order, STRAND_BATCH + 1);
+	ck_assert_int_eq(probes[MANY - 1].order, MANY + 1);
+}
+END_TEST
+
+START_TEST(one_that_schedules_itself_does_not_starve_the_others)
+{
+	struct strand *strand = start();
+
+	probes[0].strand = strand;
+	probes[0].more = &probes[0];
+	schedule(strand, &probes[0]);
+	other.runnable.run = run;
+	schedule_on_parent(&parent.executor, &other.runnable);
+	ck_assert(turn());
+	ck_assert_int_eq(ran, STRAND_BATCH);
+	ck_assert(turn());
+	ck_assert_int_eq(other.order, STRAND_BATCH + 1);
+	ck_assert(turn());
+	ck_assert_int_eq(ran, 2 * STRAND_BATCH + 1);
+}
+END_TEST
+
+START_TEST(two_strands_alternate)
+{
+	static struct strand one, two;
+
+	start();
+	strand_init(&one, &parent.executor);
+	strand_init(&two, &parent.executor);
+	probes[0].strand = &one;
+	probes[0].more = &probes[0];
+	probes[1].strand = &two;
+	probes[1].more = &probes[1];
+	schedule(&one, &probes[0]);
+	schedule(&two, &probes[1]);
+	for (int i = 1; i <= 10; i++) {
+		ck_assert(turn());
+		ck_assert_int_eq(probes[(i + 1) % 2].order, i * STRAND_BATCH);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("strand");
+	TCase *tcase = tcase_create("strand");
+
+	tcase_add_test(tcase, nothing_runs_right_away);
+	tcase_add_test(tcase, it_is_scheduled_once_and_runs_in_order);
+	tcase_add_test(tcase, the_others_of_the_parent_get_their_turn);
+	tcase_add_test(tcase, one_that_schedules_itself_does_not_starve_the_others);
+	tcase_add_test(tcase, two_strands_alternate);
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
+}
