@@ -44,15 +44,13 @@ end
 check.test("100,000 tasks wait at once", function(t)
   local count = soak.size(100000, 5000)
   local function wait() rt.sleep(1e6) end
-  -- LuaJIT's allocator needs some rounds until it has its final size, here as in plain coroutines.
   local cost, tables, used = park(t, count, wait)
-  for _ = 1, soak.size(14, 1) do park(t, count, wait) end
-  local before = soak.memory()
-  for _ = 1, soak.size(5, 1) do park(t, count, wait) end
   print(("%d tasks parked: %.0f bytes each, and %.1f of page tables"):format(count, cost, tables))
   t:equal(used, 1)
-  settle()
-  soak.steady(t, before, soak.memory())
+  soak.settles(t, 5, function()
+    park(t, count, wait)
+    settle()
+  end)
 end)
 
 check.test("100,000 tasks wait with results of their own", function(t)
@@ -77,13 +75,12 @@ check.test("10,000 tasks wait in their carriers", function(t)
     end)
   end
   local cost, tables, used = park(t, count, wait)
-  settle()
-  local before = soak.memory()
-  park(t, count, wait)
   print(("%d carriers kept: %.0f bytes each, and %.1f of page tables"):format(count, cost, tables))
   t:equal(used, count + 1)
-  settle()
-  soak.steady(t, before, soak.memory())
+  soak.settles(t, 2, function()
+    park(t, count, wait)
+    settle()
+  end)
   local still, existing = carriers_in_use()
   t:equal(still, 1)
   t:ok(existing <= 6, ("%d carriers are left"):format(existing))
