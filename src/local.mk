@@ -17,6 +17,7 @@ include $(srcdir)/src/task/local.mk
 include $(srcdir)/src/reactor/local.mk
 include $(srcdir)/src/sched/local.mk
 include $(srcdir)/src/runtime/local.mk
+include $(srcdir)/src/sync/local.mk
 include $(srcdir)/src/time/local.mk
 include $(srcdir)/src/net/local.mk
 include $(srcdir)/src/lua/local.mk

@@ -22,6 +22,8 @@
 #define carrier_park rt__carrier_park
 #define carrier_run rt__carrier_run
 #define carriers_trim rt__carriers_trim
+#define chan_recv_case rt__chan_recv_case
+#define chan_send_case rt__chan_send_case
 #define clock_replace rt__clock_replace
 #define context_make rt__context_make
 #define context_switch rt__context_switch
@@ -30,6 +32,7 @@
 #define error_last rt__error_last
 #define error_name rt__error_name
 #define error_text rt__error_text
+#define event_wait_case rt__event_wait_case
 #define failure_note rt__failure_note
 #define failure_open rt__failure_open
 #define failure_print rt__failure_print
@@ -77,6 +80,7 @@
 #define lua_watch_wait rt__lua_watch_wait
 #define main_task_end rt__main_task_end
 #define main_task_run rt__main_task_run
+#define mutex_lock_case rt__mutex_lock_case
 #define overflow_guard_thread rt__overflow_guard_thread
 #define overflow_print rt__overflow_print
 #define overflow_unguard_thread rt__overflow_unguard_thread
@@ -104,6 +108,7 @@
 #define runtime_drain rt__runtime_drain
 #define runtime_open rt__runtime_open
 #define self_get rt__self_get
+#define semaphore_acquire_case rt__semaphore_acquire_case
 #define site_at rt__site_at
 #define site_table_create rt__site_table_create
 #define site_table_destroy rt__site_table_destroy
@@ -120,10 +125,19 @@
 #define stack_pool_stats rt__stack_pool_stats
 #define stack_release rt__stack_release
 #define strand_init rt__strand_init
+#define sync_await rt__sync_await
+#define sync_choose rt__sync_choose
+#define sync_complete rt__sync_complete
+#define sync_complete_all rt__sync_complete_all
+#define sync_detach rt__sync_detach
+#define sync_suspend rt__sync_suspend
+#define sync_wait_for rt__sync_wait_for
 #define task_await rt__task_await
 #define task_await_deadline rt__task_await_deadline
 #define task_await_turn rt__task_await_turn
+#define task_end_case rt__task_end_case
 #define task_finish rt__task_finish
+#define task_forget_joiners rt__task_forget_joiners
 #define task_init rt__task_init
 #define task_report_overflow rt__task_report_overflow
 #define task_slept rt__task_slept
@@ -163,6 +177,7 @@
 #define vm_type_error rt__vm_type_error
 #define wait_begin rt__wait_begin
 #define wait_end rt__wait_end
+#define wait_group_wait_case rt__wait_group_wait_case
 #define wait_wake rt__wait_wake
 #define watch_await rt__watch_await
 #define watch_finish rt__watch_finish

@@ -420,6 +420,7 @@ void lua_task_abandon(struct lua_task *task)
 		end_yielded(task);
 	else if (task->started && self->state != TASK_RUNNING)
 		wait_end(self);
+	task_forget_joiners(self);
 	carrier_abandon(task);
 	self->state = TASK_DONE;
 	lua_task_vm(task)->runtime->task_count--;

@@ -219,6 +219,8 @@ void fiber_tasks_abandon(struct rt_runtime *runtime)
 {
 	for (struct rt_task *task = runtime->tasks; task; task = fiber_task(task)->next)
 		wait_end(task);
+	for (struct rt_task *task = runtime->tasks; task; task = fiber_task(task)->next)
+		task_forget_joiners(task);
 }
 
 void fiber_tasks_finish(struct rt_task *tasks, void *stacks)

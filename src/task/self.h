@@ -17,6 +17,7 @@ struct self {
 	struct fiber *fiber; /* whose stack this is */
 	struct fiber thread; /* the thread's own stack, where the scheduler runs */
 	unsigned budget; /* operations that the task may do before it has to give way */
+	uint32_t random; /* the state of chance, see sync_choose() */
 };
 
 /* Never keep the pointer across a suspension: the thread may be another. */

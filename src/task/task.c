@@ -107,11 +107,18 @@ const char *rt_task_site(const struct rt_task *task)
 	return task ? task->ops->site(task) : "?";
 }
 
+void task_forget_joiners(struct rt_task *task)
+{
+	while (task->joiners)
+		ring_remove(&task->joiners, task->joiners);
+}
+
 static void stop_joining(struct task_wait *wait)
 {
 	struct rt_task *target = wait->source;
 
-	ring_remove(&target->joiners, &wait->waiter);
+	if (wait->waiter.next)
+		ring_remove(&target->joiners, &wait->waiter);
 }
 
 int task_await(struct rt_task *task, struct rt_task *target)

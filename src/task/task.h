@@ -91,6 +91,9 @@ void task_finish(struct rt_task *task, int result);
 /* Makes a parked task runnable; harmless in every other state. Owner thread only. */
 void task_wake(struct rt_task *task);
 
+/* For a task that is freed without having ended: takes all joiners out, unwoken. */
+void task_forget_joiners(struct rt_task *task);
+
 /* ---- Waiting ---- */
 
 /* The usual waiter.wake: stores the result and wakes the task. */

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* Events; see rt/sync.h. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "sync/event.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int rt_event_create(struct rt_event **event)
+{
+	if (!event)
+		return -EINVAL;
+	*event = calloc(1, sizeof **event);
+	return *event ? 0 : -ENOMEM;
+}
+
+void rt_event_destroy(struct rt_event *event)
+{
+	if (!event)
+		return;
+	sync_complete_all(&event->waiters, -EPIPE);
+	free(event);
+}
+
+int rt_event_set(struct rt_event *event)
+{
+	if (!event)
+		return -EINVAL;
+	event->set = true;
+	sync_complete_all(&event->waiters, 0);
+	return 0;
+}
+
+int rt_event_clear(struct rt_event *event)
+{
+	if (!event)
+		return -EINVAL;
+	event->set = false;
+	return 0;
+}
+
+bool rt_event_is_set(const struct rt_event *event)
+{
+	return event && event->set;
+}
+
+static int try_wait_case(struct sync_case *sync_case)
+{
+	return rt_event_is_set(sync_case->source) ? 0 : -EAGAIN;
+}
+
+int event_wait_case(struct sync_case *sync_case, struct rt_event *event)
+{
+	static const struct sync_kind waiting = {{"event", sync_detach}, try_wait_case};
+
+	if (!event)
+		return -EINVAL;
+	sync_case->kind = &waiting;
+	sync_case->source = event;
+	sync_case->queue = &event->waiters;
+	return 0;
+}
+
+int rt_event_wait(struct rt_event *event, rt_time deadline)
+{
+	struct sync_case wait;
+	int err = event_wait_case(&wait, event);
+
+	return err < 0 ? err : sync_wait_for(&wait, deadline);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* Semaphores; see rt/sync.h. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "sync/semaphore.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int rt_semaphore_create(struct rt_semaphore **semaphore, size_t permits)
+{
+	if (!semaphore)
+		return -EINVAL;
+	*semaphore = NULL;
+	if (permits == 0)
+		return -EINVAL;
+	*semaphore = calloc(1, sizeof **semaphore);
+	if (!*semaphore)
+		return -ENOMEM;
+	(*semaphore)->permits = (*semaphore)->most = permits;
+	return 0;
+}
+
+void rt_semaphore_destroy(struct rt_semaphore *semaphore)
+{
+	if (!semaphore)
+		return;
+	sync_complete_all(&semaphore->waiters, -EPIPE);
+	free(semaphore);
+}
+
+int rt_semaphore_try_acquire(struct rt_semaphore *semaphore)
+{
+	if (!semaphore)
+		return -EINVAL;
+	if (semaphore->permits == 0)
+		return -EAGAIN;
+	semaphore->permits--;
+	return 0;
+}
+
+int rt_semaphore_release(struct rt_semaphore *semaphore)
+{
+	if (!semaphore)
+		return -EINVAL;
+	if (semaphore->permits == semaphore->most)
+		return -EOVERFLOW;
+	if (semaphore->waiters)
+		sync_complete(sync_first(semaphore->waiters), 0);
+	else
+		semaphore->permits++;
+	return 0;
+}
+
+size_t rt_semaphore_permits(const struct rt_semaphore *semaphore)
+{
+	return semaphore ? semaphore->permits : 0;
+}
+
+static int try_acquire_case(struct sync_case *sync_case)
+{
+	return rt_semaphore_try_acquire(sync_case->source);
+}
+
+int semaphore_acquire_case(struct sync_case *sync_case, struct rt_semaphore *semaphore)
+{
+	static const struct sync_kind acquiring = {{"acquire", sync_detach}, try_acquire_case};
+
+	if (!semaphore)
+		return -EINVAL;
+	sync_case->kind = &acquiring;
+	sync_case->source = semaphore;
+	sync_case->queue = &semaphore->waiters;
+	return 0;
+}
+
+int rt_semaphore_acquire(struct rt_semaphore *semaphore, rt_time deadline)
+{
+	struct sync_case acquire;
+	int err = semaphore_acquire_case(&acquire, semaphore);
+
+	return err < 0 ? err : sync_wait_for(&acquire, deadline);
+}
