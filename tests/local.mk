@@ -5,6 +5,7 @@
 unit_tests = \
 	tests/unit/addr_test \
 	tests/unit/cancel_test \
+	tests/unit/chan_test \
 	tests/unit/clock_test \
 	tests/unit/fiber_test \
 	tests/unit/listener_test \
