@@ -7,13 +7,16 @@ unit_tests = \
 	tests/unit/cancel_test \
 	tests/unit/chan_test \
 	tests/unit/clock_test \
+	tests/unit/event_test \
 	tests/unit/fiber_test \
 	tests/unit/listener_test \
+	tests/unit/mutex_test \
 	tests/unit/overflow_test \
 	tests/unit/pool_test \
 	tests/unit/reactor_test \
 	tests/unit/resolve_test \
 	tests/unit/runtime_test \
+	tests/unit/semaphore_test \
 	tests/unit/stack_test \
 	tests/unit/strand_test \
 	tests/unit/task_test \
@@ -24,6 +27,7 @@ unit_tests = \
 	tests/unit/udp_test \
 	tests/unit/udp_option_test \
 	tests/unit/wait_fd_test \
+	tests/unit/wait_group_test \
 	tests/unit/wheel_test \
 	tests/conformance/contract_test \
 	tests/stress/connections_test \

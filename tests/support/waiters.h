@@ -98,7 +98,7 @@ static inline void check_served_beats_leaving(wait_fn *wait, void *source, struc
 	serve(source);
 	rt_cancel(waiting.task);
 	ck_assert_int_eq(join_task(waiting.task), 0);
-	start_wait(&waiting, wait, source, rt_in(RT_MS(200)));
+	start_wait(&waiting, wait, source, rt_in(RT_MS(50)));
 	await_queue(queue, 1);
 	serve(source);
 	while (rt_now() < waiting.deadline)
