@@ -16,6 +16,7 @@ unit_tests = \
 	tests/unit/reactor_test \
 	tests/unit/resolve_test \
 	tests/unit/runtime_test \
+	tests/unit/select_test \
 	tests/unit/semaphore_test \
 	tests/unit/stack_test \
 	tests/unit/strand_test \
