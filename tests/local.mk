@@ -31,6 +31,7 @@ unit_tests = \
 	tests/unit/wait_group_test \
 	tests/unit/wheel_test \
 	tests/conformance/contract_test \
+	tests/stress/cancel_sweep_test \
 	tests/stress/connections_test \
 	tests/stress/park_test
 LDADD = librtcore.la $(CHECK_LIBS)
