@@ -6,7 +6,8 @@ bench_programs = \
 	bench/echo_load \
 	bench/echo_tcp \
 	bench/park \
-	bench/switch
+	bench/switch \
+	bench/sync
 
 EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)
@@ -17,6 +18,7 @@ bench_echo_load_LDADD =
 bench_echo_tcp_LDADD = librtcore.la
 bench_park_LDADD = librtcore.la
 bench_switch_LDADD = librtcore.la
+bench_sync_LDADD = librtcore.la
 
 .PHONY: bench-programs
 bench-programs: $(bench_programs)
