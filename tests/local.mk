@@ -20,6 +20,7 @@ unit_tests = \
 	tests/unit/semaphore_test \
 	tests/unit/stack_test \
 	tests/unit/strand_test \
+	tests/unit/sync_wait_test \
 	tests/unit/task_test \
 	tests/unit/tcp_test \
 	tests/unit/tcp_end_test \
