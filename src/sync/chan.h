@@ -20,7 +20,7 @@ struct rt_chan {
 	void *drop_arg;
 	struct rt_waiter *senders;
 	struct rt_waiter *receivers;
-	unsigned char elements[]; /* a circle */
+	_Alignas(max_align_t) unsigned char elements[]; /* a circle */
 };
 
 /* To send *element, which stays the caller's, or to receive into it. 0, or -EINVAL. */
