@@ -6,6 +6,7 @@ rt_lua_files = \
 	lua/rt/addr.lua \
 	lua/rt/failure.lua \
 	lua/rt/net.lua \
+	lua/rt/quick.lua \
 	lua/rt/require.lua \
 	lua/rt/task.lua \
 	lua/rt/tcp.lua \

@@ -12,10 +12,12 @@
 local core = require "rt.core"
 local addr = require "rt.addr"
 local failure = require "rt.failure"
+local quick = require "rt.quick"
 
 local CANCELLED, cancelled = core.CANCELLED, core.cancelled
 local stopped = core.conn_stopped
 local error, select, type = error, select, type
+local metatable_of = debug.getmetatable
 
 local tcp = {}
 local Conn = core.Conn
@@ -49,8 +51,31 @@ local function reader(try)
   end
 end
 
+local read = reader(core.conn_read)
+
 -- read([max]) -> what is there, at most max bytes. Waits.
-Conn.read = reader(core.conn_read)
+Conn.read = read
+
+if quick then
+  local try_read, buffer, size, string = quick.read, quick.buffer, quick.size, quick.string
+  local wait_readable, AGAIN, SLOW = core.conn_wait_readable, core.AGAIN, core.CONN_SLOW
+
+  local function wait_and_read(self)
+    local _, reason = wait_readable(self)
+    if reason then return stop(self, "read", reason) end
+    return self:read()
+  end
+
+  function Conn:read(max)
+    if max ~= nil or metatable_of(self) ~= Conn then return read(self, max) end
+    local got = try_read(self, buffer, size)
+    if got > 0 then return string(buffer, got) end
+    if got == AGAIN then return wait_and_read(self) end
+    if got == 0 then return nil, "closed", "EOF" end
+    if got == SLOW then return read(self) end
+    return stop(self, "read", got)
+  end
+end
 
 -- read_exactly(size). What was there before the end of the stream or a timeout stays for the next
 -- read, here and in all that follow. Waits.
@@ -93,12 +118,35 @@ local function write_more(message, ...)
   return write_more(message, ...)
 end
 
--- write(...) -> true: sends all of the strings. Waits. (self is one of the dots: a slot less.)
-function Conn.write(...)
+local function write(...)
   local done, message, code = try_write(...)
   if done then return true end
   if code then return nil, message, code end
   return write_more(message, ...)
+end
+
+-- write(...) -> true: sends all of the strings. Waits. (self is one of the dots: a slot less.)
+Conn.write = write
+
+if quick then
+  local quick_write, AGAIN, SLOW = quick.write, core.AGAIN, core.CONN_SLOW
+
+  local function write_rest(self, sent, data)
+    local done, message, code = core.conn_write_rest(self, sent, data)
+    if done then return true end
+    if code then return nil, message, code end
+    return write_more(message, self, data)
+  end
+
+  function Conn.write(...)
+    local self, data = ...
+    if select("#", ...) ~= 2 or type(data) ~= "string" or metatable_of(self) ~= Conn then return write(...) end
+    local sent = quick_write(self, data, #data)
+    if sent == #data then return true end
+    if sent > 0 then return write_rest(self, sent, data) end
+    if sent == AGAIN or sent == SLOW then return write(self, data) end
+    return stop(self, "write", sent)
+  end
 end
 
 -- pipe_to(conn) -> how many bytes: copies everything up to the end of the stream, which is not

@@ -25,6 +25,8 @@
 #define chan_recv_case rt__chan_recv_case
 #define chan_send_case rt__chan_send_case
 #define clock_replace rt__clock_replace
+#define conn_quick_read rt__conn_quick_read
+#define conn_quick_write rt__conn_quick_write
 #define context_make rt__context_make
 #define context_switch rt__context_switch
 #define embed_open rt__embed_open

@@ -6,12 +6,11 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
+#include "lua/conn_quick.h"
 #include "lua/libs.h"
 #include "lua/lua_addr.h"
-#include "lua/lua_conn.h"
 
 #include "base/error.h"
-#include "lua/input.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -19,14 +18,6 @@
 #include <sys/socket.h>
 
 enum { PARTS_MAX = 64 };
-
-struct conn_extra {
-	struct input input;
-	rt_time timeout; /* of one operation */
-	rt_time read_deadline, write_deadline; /* of the operation under way; RT_NOW: none */
-	size_t written; /* by the write under way */
-	bool writing; /* a write waits: others are refused */
-};
 
 struct lua_conn *lua_conn_push(lua_State *L, struct vm *vm)
 {
@@ -385,6 +376,22 @@ static int conn_write_more(lua_State *L)
 	return write_from(L, conn, conn->extra ? conn->extra->written : 0);
 }
 
+/* write_rest(conn, written, ...) -> as write_more(), where the first bytes have been written by others */
+static int conn_write_rest(lua_State *L)
+{
+	struct lua_conn *conn = check(L);
+	lua_Integer written = luaL_checkinteger(L, 2);
+
+	lua_remove(L, 2);
+	return write_from(L, conn, (size_t)written);
+}
+
+/* wait_readable(conn) -> nothing, or nil and a reason. For our own Lua half, which knows that it is one. */
+static int conn_wait_readable(lua_State *L)
+{
+	return wait_readable(L, lua_touserdata(L, 1));
+}
+
 /* wait_connected(conn) -> nothing, or nil and a reason */
 static int conn_wait_connected(lua_State *L)
 {
@@ -549,6 +556,8 @@ static const luaL_Reg functions[] = {
 	{"conn_read_all", conn_read_all},
 	{"conn_write", conn_write},
 	{"conn_write_more", conn_write_more},
+	{"conn_write_rest", conn_write_rest},
+	{"conn_wait_readable", conn_wait_readable},
 	{"conn_wait_connected", conn_wait_connected},
 	{"conn_stopped", conn_stopped},
 	{"conn_connect_begin", conn_connect_begin},
@@ -570,9 +579,27 @@ static const luaL_Reg methods[] = {
 	{NULL, NULL},
 };
 
+/* For the FFI: addresses of functions and of the buffer that they read into. */
+static void add_quick(lua_State *L, struct vm *vm)
+{
+	lua_pushlightuserdata(L, (void *)conn_quick_read);
+	lua_setfield(L, -2, "conn_quick_read");
+	lua_pushlightuserdata(L, (void *)conn_quick_write);
+	lua_setfield(L, -2, "conn_quick_write");
+	lua_pushlightuserdata(L, vm->buffer);
+	lua_setfield(L, -2, "buffer");
+	lua_pushinteger(L, VM_BUFFER);
+	lua_setfield(L, -2, "BUFFER");
+	lua_pushinteger(L, -EAGAIN);
+	lua_setfield(L, -2, "AGAIN");
+	lua_pushinteger(L, CONN_SLOW);
+	lua_setfield(L, -2, "CONN_SLOW");
+}
+
 void lib_conn_open(lua_State *L, struct vm *vm)
 {
 	vm_register(L, vm, functions);
+	add_quick(L, vm);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, vm->metatable_refs[OBJECT_CONN]);
 	vm_register(L, vm, methods);
 	lua_setfield(L, -2, "Conn");

@@ -8,6 +8,7 @@ librtlua_la_SOURCES = \
 	src/lua/cancelled.c \
 	src/lua/carrier.c \
 	src/lua/check.c \
+	src/lua/conn_quick.c \
 	src/lua/embed.c \
 	src/lua/failure.c \
 	src/lua/input.c \

@@ -3,10 +3,17 @@
 #ifndef RT_LUA_CONN_H
 #define RT_LUA_CONN_H
 
+#include "lua/input.h"
 #include "lua/lua_task.h"
 #include "net/tcp.h"
 
-struct conn_extra;
+struct conn_extra {
+	struct input input;
+	rt_time timeout; /* of one operation */
+	rt_time read_deadline, write_deadline; /* of the operation under way; RT_NOW: none */
+	size_t written; /* by the write under way */
+	bool writing; /* a write waits: others are refused */
+};
 
 struct lua_conn {
 	struct rt_tcp tcp;

@@ -20,6 +20,9 @@
 /* How many runnables run before the reactor is asked for news. */
 enum { BATCH = 64 };
 
+/* How many run after each event of the reactor: whom it woke, and what these have scheduled. */
+enum { EVENT_BATCH = 2 };
+
 struct native {
 	struct rt_runtime runtime;
 	struct queue ready;
@@ -70,9 +73,9 @@ static void empty_inbox(struct native *self)
 		queue_push(&self->ready, runnable);
 }
 
-static void run_batch(struct native *self)
+static void run_some(struct native *self, int count)
 {
-	for (int i = 0; i < BATCH; i++) {
+	for (int i = 0; i < count; i++) {
 		struct rt_runnable *next = queue_pop(&self->ready);
 
 		if (!next)
@@ -91,12 +94,17 @@ static void turn(void *arg)
 		pool_collect(self->pool);
 }
 
+static void woken(void *arg)
+{
+	run_some(arg, EVENT_BATCH);
+}
+
 static void guest_turn(void *arg)
 {
 	struct native *self = arg;
 
 	turn(self);
-	run_batch(self);
+	run_some(self, BATCH);
 	if (self->ready.head)
 		reactor_kick(self->reactor, true);
 	reactor_hold(self->reactor, self->runtime.task_count > 0);
@@ -114,7 +122,7 @@ static int run(struct rt_runtime *runtime, const bool *done)
 	int err = 0;
 
 	while (err == 0) {
-		run_batch(self);
+		run_some(self, BATCH);
 		if (*done)
 			return 0;
 		if (!self->ready.head && !can_wake(self)) {
@@ -185,6 +193,7 @@ static int create(struct rt_runtime **runtime, const struct rt_runtime_options *
 	struct reactor_options reactor = {
 		.event_base = options->event_base,
 		.turn = options->event_base ? guest_turn : turn,
+		.woken = woken,
 		.arg = created,
 	};
 	int err = reactor_create(&created->reactor, &reactor);
