@@ -44,6 +44,7 @@ struct options {
 	double seconds;
 	uint64_t requests;
 	bool idle;
+	bool same;
 };
 
 struct client {
@@ -155,10 +156,10 @@ static long server_rss_kb(const struct load *load)
 
 /* ---- Messages ---- */
 
-/* Different for every message, so that an answer to another one is noticed. */
+/* Different for every message, so that an answer to another one is noticed; or always the same. */
 static void compose(const struct load *load, const struct client *client, char *message)
 {
-	uint64_t word = (uint64_t)(client - load->clients) << 40 ^ client->number;
+	uint64_t word = load->options.same ? 1 : (uint64_t)(client - load->clients) << 40 ^ client->number;
 
 	for (unsigned i = 0; i < load->options.size; i += sizeof word) {
 		word = word * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
@@ -352,6 +353,7 @@ static void usage(FILE *out)
 	      "  --requests N     stop after that many requests\n"
 	      "  --size B         bytes per message, a multiple of 8 up to 4096 (64)\n"
 	      "  --pid PID        the server, whose CPU time and memory are measured\n"
+	      "  --same           all messages are the same\n"
 	      "  --idle           measure the server's memory per idle connection (needs --pid)\n",
 	      out);
 }
@@ -365,6 +367,7 @@ static struct options parse(int argc, char **argv)
 		{"size", required_argument, NULL, 'b'},
 		{"pid", required_argument, NULL, 'p'},
 		{"idle", no_argument, NULL, 'i'},
+		{"same", no_argument, NULL, 'S'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
@@ -390,6 +393,9 @@ static struct options parse(int argc, char **argv)
 			break;
 		case 'i':
 			options.idle = true;
+			break;
+		case 'S':
+			options.same = true;
 			break;
 		default:
 			usage(c == 'h' ? stdout : stderr);
