@@ -7,12 +7,15 @@ unit_tests = \
 	tests/unit/cancel_test \
 	tests/unit/clock_test \
 	tests/unit/fiber_test \
+	tests/unit/frame_test \
 	tests/unit/listener_test \
 	tests/unit/overflow_test \
 	tests/unit/pool_test \
 	tests/unit/reactor_test \
 	tests/unit/resolve_test \
 	tests/unit/runtime_test \
+	tests/unit/scope_test \
+	tests/unit/shield_test \
 	tests/unit/stack_test \
 	tests/unit/strand_test \
 	tests/unit/task_test \

@@ -13,7 +13,6 @@
 
 RT_BEGIN_DECLS
 
-struct rt_task;
 typedef int rt_task_fn(void *arg);
 
 struct rt_task_options {
@@ -39,8 +38,9 @@ RT_API struct rt_task *rt_spawn_named(rt_task_fn *fn, void *arg, const char *nam
 /*
  * Waits until the task has ended, stores fn's result in *result (may be NULL)
  * and releases the handle. Returns 0; the task's own failure is in *result. On
- * -ETIMEDOUT and -ECANCELED the handle stays valid. -EINVAL for a NULL task,
- * -EDEADLK for the calling task itself. Suspends.
+ * -ETIMEDOUT and -ECANCELED the handle stays valid. -EINVAL for NULL and for a
+ * task of a scope, -EDEADLK for the calling task itself, and for one that joins it
+ * in turn, or joins one that does. Suspends.
  */
 RT_API int rt_join(struct rt_task *task, int *result, rt_time deadline);
 
@@ -48,9 +48,10 @@ RT_API int rt_join(struct rt_task *task, int *result, rt_time deadline);
 RT_API void rt_detach(struct rt_task *task);
 
 /*
- * Asks the task to end: its current wait and every later one give -ECANCELED. A
- * wait whose event has already happened still succeeds, so nothing is lost.
- * Cancelling a finished task does nothing. Does not suspend.
+ * Asks the task to end: its current wait and every later one give -ECANCELED,
+ * except behind a shield, and its scopes are cancelled (rt/scope.h). A wait whose
+ * event has already happened still succeeds, so nothing is lost. Cancelling a
+ * finished task does nothing. Does not suspend.
  */
 RT_API void rt_cancel(struct rt_task *task);
 

@@ -45,6 +45,13 @@
 #define fiber_tasks_cancel rt__fiber_tasks_cancel
 #define fiber_tasks_finish rt__fiber_tasks_finish
 #define fiber_top rt__fiber_top
+#define frame_drop rt__frame_drop
+#define frame_enter rt__frame_enter
+#define frame_leave rt__frame_leave
+#define frame_leave_inner rt__frame_leave_inner
+#define frames_abandon rt__frames_abandon
+#define frames_expire rt__frames_expire
+#define frames_must_end rt__frames_must_end
 #define input_commit rt__input_commit
 #define input_consume rt__input_consume
 #define input_find rt__input_find
@@ -103,6 +110,8 @@
 #define runtime_close rt__runtime_close
 #define runtime_drain rt__runtime_drain
 #define runtime_open rt__runtime_open
+#define scope_abandon rt__scope_abandon
+#define scope_adopt rt__scope_adopt
 #define self_get rt__self_get
 #define site_at rt__site_at
 #define site_table_create rt__site_table_create

@@ -12,6 +12,7 @@
 #include "lua/probe.h"
 #include "lua/site.h"
 #include "platform/overflow.h"
+#include "task/frame.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -420,6 +421,7 @@ void lua_task_abandon(struct lua_task *task)
 		end_yielded(task);
 	else if (task->started && self->state != TASK_RUNNING)
 		wait_end(self);
+	frames_abandon(self);
 	carrier_abandon(task);
 	self->state = TASK_DONE;
 	lua_task_vm(task)->runtime->task_count--;

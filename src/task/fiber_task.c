@@ -6,6 +6,7 @@
 #include "task/fiber_task.h"
 
 #include "platform/overflow.h"
+#include "task/scope.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ struct fiber_task {
 	void *arg;
 	struct rt_task *next, *prev; /* all of the runtime */
 	struct stack_pool *pool;
+	struct rt_scope_child child; /* in a scope, which then owns the handle */
 	const char *site;
 	bool own_pool;
 	uint8_t references; /* the task itself until it ends, and its handle */
@@ -156,7 +158,8 @@ static struct fiber_task *create(struct rt_runtime *runtime, size_t stack_size)
 	return task;
 }
 
-struct rt_task *rt_spawn_with(rt_task_fn *fn, void *arg, const struct rt_task_options *options)
+/* A task that is still to be started. */
+static struct fiber_task *prepare(rt_task_fn *fn, void *arg, const struct rt_task_options *options)
 {
 	struct rt_runtime *runtime = self_get()->runtime;
 
@@ -170,10 +173,20 @@ struct rt_task *rt_spawn_with(rt_task_fn *fn, void *arg, const struct rt_task_op
 		return NULL;
 	task->fn = fn;
 	task->arg = arg;
+	task->child.ended = NULL;
 	task->site = options && options->site ? options->site : "?";
 	task->references = 2;
 	strncpy(task->name, options && options->name ? options->name : "task", NAME_MAX_LENGTH - 1);
 	task->name[NAME_MAX_LENGTH - 1] = '\0';
+	return task;
+}
+
+struct rt_task *rt_spawn_with(rt_task_fn *fn, void *arg, const struct rt_task_options *options)
+{
+	struct fiber_task *task = prepare(fn, arg, options);
+
+	if (!task)
+		return NULL;
 	task_start(&task->task);
 	return &task->task;
 }
@@ -183,11 +196,52 @@ struct rt_task *rt_spawn_named(rt_task_fn *fn, void *arg, const char *name, cons
 	return rt_spawn_with(fn, arg, &(struct rt_task_options){.name = name, .site = site});
 }
 
+/* ---- In scopes ---- */
+
+static int child_ended(struct rt_scope_child *child)
+{
+	struct fiber_task *task = container_of(child, struct fiber_task, child);
+	int result = task->task.result;
+
+	release(task);
+	return result;
+}
+
+static bool is_child(const struct rt_task *task)
+{
+	return fiber_task(task)->child.ended;
+}
+
+struct rt_task *rt_scope_spawn_with(struct rt_scope *scope, rt_task_fn *fn, void *arg,
+				    const struct rt_task_options *options)
+{
+	if (!scope_is_open(scope)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	struct fiber_task *task = prepare(fn, arg, options);
+
+	if (!task)
+		return NULL;
+	task->child.ended = child_ended;
+	scope_adopt(scope, &task->task, &task->child);
+	task_start(&task->task);
+	return &task->task;
+}
+
+struct rt_task *rt_scope_spawn_named(struct rt_scope *scope, rt_task_fn *fn, void *arg, const char *name,
+				     const char *site)
+{
+	return rt_scope_spawn_with(scope, fn, arg, &(struct rt_task_options){.name = name, .site = site});
+}
+
+/* ---- Handles ---- */
+
 int rt_join(struct rt_task *target, int *result, rt_time deadline)
 {
 	struct rt_task *task = self_get()->task;
 
-	if (!target)
+	if (!target || is_child(target))
 		return -EINVAL;
 	if (!task)
 		return -EPERM;
@@ -205,7 +259,7 @@ int rt_join(struct rt_task *target, int *result, rt_time deadline)
 
 void rt_detach(struct rt_task *task)
 {
-	if (task)
+	if (task && !is_child(task))
 		release(fiber_task(task));
 }
 
