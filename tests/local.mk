@@ -9,6 +9,7 @@ unit_tests = \
 	tests/unit/fiber_test \
 	tests/unit/frame_test \
 	tests/unit/listener_test \
+	tests/unit/local_test \
 	tests/unit/overflow_test \
 	tests/unit/pool_test \
 	tests/unit/reactor_test \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tasks: spawn, join, detach, cancel, yield.
+ * Tasks: spawn, join, detach, cancel, yield, local values.
  *
  * A task runs fn(arg) on a stack of its own and ends with fn's result. Tasks of
  * one runtime share its threads; a task gives way only where it waits. Spawning
@@ -67,6 +67,31 @@ RT_API bool rt_task_cancelled(const struct rt_task *task);
 /* What the task is called, and "file:line" of its spawn ("?" if unknown). */
 RT_API const char *rt_task_name(const struct rt_task *task);
 RT_API const char *rt_task_site(const struct rt_task *task);
+
+/*
+ * A key of task-local values: a static object, whose address is what counts.
+ *
+ *	static const struct rt_local request = RT_LOCAL_INIT(free);
+ *
+ * destroy, which may be NULL, is called with a value that is not NULL when the last
+ * task that has it has ended or has set another one, and must not wait.
+ */
+struct rt_local {
+	void (*destroy)(void *value);
+};
+#define RT_LOCAL_INIT(destroy) {(destroy)}
+
+/*
+ * Sets the calling task's value; NULL: it has none any more. Tasks that it spawns from
+ * then on have the value too, until they set another one; they share what they have not
+ * changed, so that spawning costs the same. On success the value is the library's, to
+ * destroy. Setting costs more with each key. Returns 0, -EPERM outside of a task, -ENOTSUP in a task that is not a
+ * C task, -EINVAL for a NULL key, -ENOMEM. Does not suspend.
+ */
+RT_API int rt_local_set(const struct rt_local *key, void *value);
+
+/* The calling task's value; NULL if there is none. Does not suspend. */
+RT_API void *rt_local_get(const struct rt_local *key);
 
 RT_END_DECLS
 #endif

@@ -41,6 +41,7 @@
 #define fiber_init_thread rt__fiber_init_thread
 #define fiber_switch rt__fiber_switch
 #define fiber_switch_last rt__fiber_switch_last
+#define fiber_task_locals rt__fiber_task_locals
 #define fiber_tasks_abandon rt__fiber_tasks_abandon
 #define fiber_tasks_cancel rt__fiber_tasks_cancel
 #define fiber_tasks_finish rt__fiber_tasks_finish
@@ -70,6 +71,8 @@
 #define listener_finish rt__listener_finish
 #define listener_init rt__listener_init
 #define listener_try_accept rt__listener_try_accept
+#define locals_clear rt__locals_clear
+#define locals_share rt__locals_share
 #define lua_addr_check rt__lua_addr_check
 #define lua_addr_push rt__lua_addr_push
 #define lua_addr_push_result rt__lua_addr_push_result

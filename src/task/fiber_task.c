@@ -6,6 +6,7 @@
 #include "task/fiber_task.h"
 
 #include "platform/overflow.h"
+#include "task/local.h"
 #include "task/scope.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@ struct fiber_task {
 	void *arg;
 	struct rt_task *next, *prev; /* all of the runtime */
 	struct stack_pool *pool;
+	struct locals *locals;
 	struct rt_scope_child child; /* in a scope, which then owns the handle */
 	const char *site;
 	bool own_pool;
@@ -46,6 +48,7 @@ static void release(struct fiber_task *task)
 		return;
 	bool own_pool = task->own_pool;
 
+	locals_clear(&task->locals);
 	fiber_finish(&task->fiber);
 	stack_release(pool, &stack);
 	if (own_pool)
@@ -102,11 +105,26 @@ static const struct task_ops fiber_task_ops = {
 	.site = site_of,
 };
 
+struct locals **fiber_task_locals(struct rt_task *task)
+{
+	return task->ops == &fiber_task_ops ? &fiber_task(task)->locals : NULL;
+}
+
+static struct locals *inherited_locals(void)
+{
+	struct rt_task *spawner = self_get()->task;
+	struct locals **locals = spawner ? fiber_task_locals(spawner) : NULL;
+
+	return locals ? locals_share(*locals) : NULL;
+}
+
 static void entry(void *arg)
 {
 	struct fiber_task *task = arg;
+	int result = task->fn(task->arg);
 
-	task_finish(&task->task, task->fn(task->arg));
+	locals_clear(&task->locals);
+	task_finish(&task->task, result);
 	fiber_switch_last(&task->fiber, &self_get()->thread);
 }
 
@@ -173,6 +191,7 @@ static struct fiber_task *prepare(rt_task_fn *fn, void *arg, const struct rt_tas
 		return NULL;
 	task->fn = fn;
 	task->arg = arg;
+	task->locals = inherited_locals();
 	task->child.ended = NULL;
 	task->site = options && options->site ? options->site : "?";
 	task->references = 2;

@@ -3,6 +3,7 @@ librtcore_la_SOURCES += \
 	src/task/cancel.c \
 	src/task/fiber_task.c \
 	src/task/frame.c \
+	src/task/local.c \
 	src/task/scope.c \
 	src/task/self.c \
 	src/task/shield.c \
