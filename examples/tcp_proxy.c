@@ -10,88 +10,64 @@
  *          build/examples/tcp_client 127.0.0.1:8081        (in a third one)
  */
 #include <rt.h>
-#include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-/* What the two tasks of a connection share: the last one to leave closes it. */
 struct relay {
 	struct rt_tcp *client;
 	struct rt_tcp *server;
-	atomic_int users;
 };
 
 static const char *upstream = "127.0.0.1:8080";
 
-static void leave(struct relay *relay)
-{
-	if (atomic_fetch_sub(&relay->users, 1) > 1)
-		return;
-	rt_tcp_destroy(relay->server);
-	rt_tcp_destroy(relay->client);
-	free(relay);
-}
-
-static void copy(struct rt_tcp *from, struct rt_tcp *to)
+/* Until the stream ends, or fails: then the other direction ends too. */
+static int copy(struct rt_tcp *from, struct rt_tcp *to)
 {
 	char buf[4096];
 	ssize_t got;
 
 	while ((got = rt_tcp_read(from, buf, sizeof buf, RT_FOREVER)) > 0) {
-		if (rt_tcp_write(to, buf, (size_t)got, NULL, RT_FOREVER) < 0)
+		got = rt_tcp_write(to, buf, (size_t)got, NULL, RT_FOREVER);
+		if (got < 0)
 			break;
 	}
 	rt_tcp_shutdown(to, SHUT_WR);
+	return (int)got;
 }
 
 static int upload(void *arg)
 {
 	struct relay *relay = arg;
 
-	copy(relay->client, relay->server);
-	leave(relay);
-	return 0;
+	return copy(relay->client, relay->server);
 }
 
 static int download(void *arg)
 {
 	struct relay *relay = arg;
 
-	copy(relay->server, relay->client);
-	leave(relay);
-	return 0;
+	return copy(relay->server, relay->client);
 }
 
 static int proxy(void *arg)
 {
-	struct relay *relay = calloc(1, sizeof *relay);
-	struct rt_task *task;
-	int err;
+	struct relay relay = {.client = arg};
+	struct rt_scope scope;
+	int err = rt_tcp_connect(&relay.server, upstream, rt_in(RT_S(10)));
 
-	if (!relay) {
-		rt_tcp_destroy(arg);
-		return -ENOMEM;
-	}
-	relay->client = arg;
-	relay->users = 1;
-	err = rt_tcp_connect(&relay->server, upstream, rt_in(RT_S(10)));
 	if (err < 0) {
 		fprintf(stderr, "connect %s: %s\n", upstream, strerror(-err));
-		leave(relay);
-		return 0; /* the client sees its connection closed */
+	} else {
+		/* Nobody uses the relay any more when the scope has been left, cancelled or not. */
+		rt_scope_enter(&scope, RT_FOREVER);
+		if (!rt_scope_spawn(&scope, upload, &relay) || !rt_scope_spawn(&scope, download, &relay))
+			rt_scope_cancel(&scope);
+		err = rt_scope_leave(&scope);
 	}
-	relay->users = 2;
-	task = rt_spawn(upload, relay);
-	if (!task) {
-		relay->users = 1;
-		leave(relay);
-		return -ENOMEM;
-	}
-	rt_detach(task);
-	return download(relay);
+	rt_tcp_destroy(relay.server);
+	rt_tcp_destroy(relay.client);
+	return err;
 }
 
 static int async_main(int argc, char **argv)

@@ -15,6 +15,7 @@
 #include <rt/base.h>
 #include <rt/net.h>
 #include <rt/runtime.h>
+#include <rt/scope.h>
 #include <rt/sync.h>
 #include <rt/task.h>
 #include <rt/time.h>

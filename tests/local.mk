@@ -9,25 +9,30 @@ unit_tests = \
 	tests/unit/clock_test \
 	tests/unit/event_test \
 	tests/unit/fiber_test \
+	tests/unit/frame_test \
 	tests/unit/listener_test \
+	tests/unit/local_test \
 	tests/unit/mutex_test \
 	tests/unit/overflow_test \
 	tests/unit/pool_test \
 	tests/unit/reactor_test \
 	tests/unit/resolve_test \
 	tests/unit/runtime_test \
+	tests/unit/scope_deadline_test \
+	tests/unit/scope_test \
 	tests/unit/select_test \
 	tests/unit/semaphore_test \
+	tests/unit/shield_test \
 	tests/unit/stack_test \
 	tests/unit/strand_test \
 	tests/unit/sync_wait_test \
 	tests/unit/task_test \
-	tests/unit/tcp_test \
 	tests/unit/tcp_end_test \
+	tests/unit/tcp_test \
 	tests/unit/time_test \
 	tests/unit/timeout_test \
-	tests/unit/udp_test \
 	tests/unit/udp_option_test \
+	tests/unit/udp_test \
 	tests/unit/wait_fd_test \
 	tests/unit/wait_group_test \
 	tests/unit/wheel_test \

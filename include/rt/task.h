@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tasks: spawn, join, detach, cancel, yield.
+ * Tasks: spawn, join, detach, cancel, yield, local values.
  *
  * A task runs fn(arg) on a stack of its own and ends with fn's result. Tasks of
  * one runtime share its threads; a task gives way only where it waits. Spawning
@@ -13,7 +13,6 @@
 
 RT_BEGIN_DECLS
 
-struct rt_task;
 typedef int rt_task_fn(void *arg);
 
 struct rt_task_options {
@@ -39,8 +38,9 @@ RT_API struct rt_task *rt_spawn_named(rt_task_fn *fn, void *arg, const char *nam
 /*
  * Waits until the task has ended, stores fn's result in *result (may be NULL)
  * and releases the handle. Returns 0; the task's own failure is in *result. On
- * -ETIMEDOUT and -ECANCELED the handle stays valid. -EINVAL for a NULL task,
- * -EDEADLK for the calling task itself. Suspends.
+ * -ETIMEDOUT and -ECANCELED the handle stays valid. -EINVAL for NULL and for a
+ * task of a scope, -EDEADLK for the calling task itself, and for one that joins it
+ * in turn, or joins one that does. Suspends.
  */
 RT_API int rt_join(struct rt_task *task, int *result, rt_time deadline);
 
@@ -48,9 +48,10 @@ RT_API int rt_join(struct rt_task *task, int *result, rt_time deadline);
 RT_API void rt_detach(struct rt_task *task);
 
 /*
- * Asks the task to end: its current wait and every later one give -ECANCELED. A
- * wait whose event has already happened still succeeds, so nothing is lost.
- * Cancelling a finished task does nothing. Does not suspend.
+ * Asks the task to end: its current wait and every later one give -ECANCELED,
+ * except behind a shield, and its scopes are cancelled (rt/scope.h). A wait whose
+ * event has already happened still succeeds, so nothing is lost. Cancelling a
+ * finished task does nothing. Does not suspend.
  */
 RT_API void rt_cancel(struct rt_task *task);
 
@@ -66,6 +67,31 @@ RT_API bool rt_task_cancelled(const struct rt_task *task);
 /* What the task is called, and "file:line" of its spawn ("?" if unknown). */
 RT_API const char *rt_task_name(const struct rt_task *task);
 RT_API const char *rt_task_site(const struct rt_task *task);
+
+/*
+ * A key of task-local values: a static object, whose address is what counts.
+ *
+ *	static const struct rt_local request = RT_LOCAL_INIT(free);
+ *
+ * destroy, which may be NULL, is called with a value that is not NULL when the last
+ * task that has it has ended or has set another one, and must not wait.
+ */
+struct rt_local {
+	void (*destroy)(void *value);
+};
+#define RT_LOCAL_INIT(destroy) {(destroy)}
+
+/*
+ * Sets the calling task's value; NULL: it has none any more. Tasks that it spawns from
+ * then on have the value too, until they set another one; they share what they have not
+ * changed, so that spawning costs the same. On success the value is the library's, to
+ * destroy. Setting costs more with each key. Returns 0, -EPERM outside of a task, -ENOTSUP in a task that is not a
+ * C task, -EINVAL for a NULL key, -ENOMEM. Does not suspend.
+ */
+RT_API int rt_local_set(const struct rt_local *key, void *value);
+
+/* The calling task's value; NULL if there is none. Does not suspend. */
+RT_API void *rt_local_get(const struct rt_local *key);
 
 RT_END_DECLS
 #endif

@@ -15,6 +15,7 @@
 
 RT_BEGIN_DECLS
 
+struct rt_task;
 typedef int64_t rt_time;
 
 #define RT_FOREVER INT64_MAX
@@ -62,20 +63,48 @@ RT_API int rt_interval_init(struct rt_interval *interval, rt_time period);
 RT_API int rt_interval_wait(struct rt_interval *interval);
 
 /*
+ * A place in a task's stack of timeouts, scopes and shields; part of their structs.
+ * The members are the library's own.
+ */
+struct rt_frame {
+	struct rt_frame *outer;
+	struct rt_task *task; /* that is in it; NULL: none, it has been left */
+	rt_time deadline;
+	rt_time effective; /* the nearest one, its own or from outside */
+	uint8_t kind;
+	bool cancelled;
+	bool expired;
+};
+
+/*
  * A deadline for everything that the task awaits between enter and leave,
  * whatever deadlines the calls in between have: the nearest one wins. A wait
  * that this one ends gives -ECANCELED, and so does every further wait, until
- * leave. Timeouts nest. The struct belongs to the caller and must outlive leave.
+ * leave. The struct belongs to the caller and must outlive leave.
+ *
+ * Timeouts nest, in each other and in scopes:
+ *
+ *	the inner deadline is nearer    inner leave gives -ETIMEDOUT, waits work again
+ *	the outer deadline is nearer    inner leave gives 0, waits give -ECANCELED on,
+ *	                                outer leave gives -ETIMEDOUT
+ *	both have passed at that wait   inner leave gives -ETIMEDOUT, waits give
+ *	(equal ones, for example)       -ECANCELED on, outer leave gives -ETIMEDOUT
+ *	it has passed before enter      the same as if it passed at the first wait
+ *
+ * What has not ended a wait has not happened: leave gives 0 if nothing was awaited
+ * after the deadline, and if the waits were ended by something else: a timeout
+ * further out, or rt_cancel(). A call whose own deadline is as near gives -ETIMEDOUT.
  */
 struct rt_timeout {
-	rt_time deadline;
-	rt_time outer;
+	struct rt_frame frame;
 };
 
+/* Outside of a task it does nothing. Does not suspend. */
 RT_API void rt_timeout_enter(struct rt_timeout *timeout, rt_time deadline);
 
 /*
- * Returns -ETIMEDOUT if a wait was ended by this timeout, otherwise 0.
+ * Returns -ETIMEDOUT if a wait was ended by this timeout, otherwise 0. What was
+ * entered after it and has not been left is left too. Leaving twice does nothing.
  * Does not suspend.
  */
 RT_API int rt_timeout_leave(struct rt_timeout *timeout);

@@ -43,8 +43,25 @@ function time.interval(seconds)
   end
 end
 
-local function finish(outer, deadline, ok, ...)
-  local expired = core.timeout_leave(outer, deadline)
+-- Timeouts that have been left, for reuse: they have finalizers, which make garbage of them expensive.
+local idle, idle_count = {}, 0
+
+local function enter(seconds)
+  if idle_count == 0 then return core.timeout_enter(seconds) end
+  local timeout = core.timeout_enter(seconds, idle[idle_count])
+  idle[idle_count] = nil
+  idle_count = idle_count - 1
+  return timeout
+end
+
+local function leave(timeout)
+  idle_count = idle_count + 1
+  idle[idle_count] = timeout
+  return core.timeout_leave(timeout)
+end
+
+local function finish(timeout, ok, ...)
+  local expired = leave(timeout)
   if ok then return ... end
   local err = ...
   if expired and err == cancelled then return nil, "timeout", "ETIMEDOUT" end
@@ -63,8 +80,7 @@ function time.timeout(seconds, fn, ...)
   if type(fn) ~= "function" then
     error(("bad argument #2 to 'timeout' (function expected, got %s)"):format(type(fn)), 2)
   end
-  local outer, deadline = core.timeout_enter(seconds)
-  return finish(outer, deadline, xpcall(fn, keep_traceback, ...))
+  return finish(enter(seconds), xpcall(fn, keep_traceback, ...))
 end
 
 return time

@@ -46,10 +46,18 @@
 #define fiber_init_thread rt__fiber_init_thread
 #define fiber_switch rt__fiber_switch
 #define fiber_switch_last rt__fiber_switch_last
+#define fiber_task_locals rt__fiber_task_locals
 #define fiber_tasks_abandon rt__fiber_tasks_abandon
 #define fiber_tasks_cancel rt__fiber_tasks_cancel
 #define fiber_tasks_finish rt__fiber_tasks_finish
 #define fiber_top rt__fiber_top
+#define frame_drop rt__frame_drop
+#define frame_enter rt__frame_enter
+#define frame_leave rt__frame_leave
+#define frame_leave_inner rt__frame_leave_inner
+#define frames_abandon rt__frames_abandon
+#define frames_expire rt__frames_expire
+#define frames_must_end rt__frames_must_end
 #define input_commit rt__input_commit
 #define input_consume rt__input_consume
 #define input_find rt__input_find
@@ -68,6 +76,8 @@
 #define listener_finish rt__listener_finish
 #define listener_init rt__listener_init
 #define listener_try_accept rt__listener_try_accept
+#define locals_clear rt__locals_clear
+#define locals_share rt__locals_share
 #define lua_addr_check rt__lua_addr_check
 #define lua_addr_push rt__lua_addr_push
 #define lua_addr_push_result rt__lua_addr_push_result
@@ -109,6 +119,8 @@
 #define runtime_close rt__runtime_close
 #define runtime_drain rt__runtime_drain
 #define runtime_open rt__runtime_open
+#define scope_abandon rt__scope_abandon
+#define scope_adopt rt__scope_adopt
 #define self_get rt__self_get
 #define semaphore_acquire_case rt__semaphore_acquire_case
 #define site_at rt__site_at

@@ -30,7 +30,8 @@ static int wait_task(lua_State *L)
 	struct lua_task *task = lua_task_running(L, vm, "join");
 
 	if (task_await(&task->task, &target->task) < 0)
-		return vm_error(L, "a task cannot join itself");
+		return vm_error(L, task == target ? "a task cannot join itself"
+						  : "a task cannot join one that waits for it");
 	return lua_task_suspend(L, task, deadline);
 }
 

@@ -5,6 +5,7 @@
 #endif
 #include "lua/libs.h"
 #include "lua/lua_task.h"
+#include "task/frame.h"
 
 #include <math.h>
 
@@ -43,28 +44,48 @@ static int sleep_until(lua_State *L)
 	return sleep_till(L, vm_check_deadline(L, 1), "sleep_until");
 }
 
-/* timeout_enter(seconds) -> the deadlines outside and inside */
+static const char timeout_metatable[] = "rt.timeout";
+
+/* The coroutine that was in it is gone. */
+static int timeout_collect(lua_State *L)
+{
+	struct rt_timeout *timeout = lua_touserdata(L, 1);
+
+	frame_drop(&timeout->frame);
+	return 0;
+}
+
+static struct rt_timeout *timeout_new(lua_State *L)
+{
+	struct rt_timeout *timeout = lua_newuserdata(L, sizeof *timeout);
+
+	*timeout = (struct rt_timeout){0};
+	if (luaL_newmetatable(L, timeout_metatable)) {
+		lua_pushcfunction(L, timeout_collect);
+		lua_setfield(L, -2, "__gc");
+	}
+	lua_setmetatable(L, -2);
+	return timeout;
+}
+
+/* timeout_enter(seconds[, timeout]) -> timeout: the one given, which must have been left, or a new one */
 static int timeout_enter(lua_State *L)
 {
-	struct rt_timeout timeout;
 	rt_time duration = vm_check_duration(L, 1);
 
 	lua_task_running(L, vm_upvalue(L), "timeout");
-	rt_timeout_enter(&timeout, vm_in(duration));
-	push_seconds(L, timeout.outer);
-	push_seconds(L, timeout.deadline);
-	return 2;
+	lua_settop(L, 2);
+	struct rt_timeout *timeout =
+		lua_isnil(L, 2) ? timeout_new(L) : luaL_checkudata(L, 2, timeout_metatable);
+
+	rt_timeout_enter(timeout, vm_in(duration));
+	return 1;
 }
 
-/* timeout_leave(outer, deadline) -> whether a wait was ended by it */
+/* timeout_leave(timeout) -> whether a wait was ended by it */
 static int timeout_leave(lua_State *L)
 {
-	struct rt_timeout timeout = {
-		.outer = vm_check_deadline(L, 1),
-		.deadline = vm_check_deadline(L, 2),
-	};
-
-	lua_pushboolean(L, rt_timeout_leave(&timeout) != 0);
+	lua_pushboolean(L, rt_timeout_leave(luaL_checkudata(L, 1, timeout_metatable)) != 0);
 	return 1;
 }
 

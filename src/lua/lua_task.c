@@ -12,6 +12,7 @@
 #include "lua/probe.h"
 #include "lua/site.h"
 #include "platform/overflow.h"
+#include "task/frame.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -421,6 +422,7 @@ void lua_task_abandon(struct lua_task *task)
 	else if (task->started && self->state != TASK_RUNNING)
 		wait_end(self);
 	task_forget_joiners(self);
+	frames_abandon(self);
 	carrier_abandon(task);
 	self->state = TASK_DONE;
 	lua_task_vm(task)->runtime->task_count--;

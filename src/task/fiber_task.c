@@ -6,6 +6,8 @@
 #include "task/fiber_task.h"
 
 #include "platform/overflow.h"
+#include "task/local.h"
+#include "task/scope.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,6 +25,8 @@ struct fiber_task {
 	void *arg;
 	struct rt_task *next, *prev; /* all of the runtime */
 	struct stack_pool *pool;
+	struct locals *locals;
+	struct rt_scope_child child; /* in a scope, which then owns the handle */
 	const char *site;
 	bool own_pool;
 	uint8_t references; /* the task itself until it ends, and its handle */
@@ -44,6 +48,7 @@ static void release(struct fiber_task *task)
 		return;
 	bool own_pool = task->own_pool;
 
+	locals_clear(&task->locals);
 	fiber_finish(&task->fiber);
 	stack_release(pool, &stack);
 	if (own_pool)
@@ -100,11 +105,26 @@ static const struct task_ops fiber_task_ops = {
 	.site = site_of,
 };
 
+struct locals **fiber_task_locals(struct rt_task *task)
+{
+	return task->ops == &fiber_task_ops ? &fiber_task(task)->locals : NULL;
+}
+
+static struct locals *inherited_locals(void)
+{
+	struct rt_task *spawner = self_get()->task;
+	struct locals **locals = spawner ? fiber_task_locals(spawner) : NULL;
+
+	return locals ? locals_share(*locals) : NULL;
+}
+
 static void entry(void *arg)
 {
 	struct fiber_task *task = arg;
+	int result = task->fn(task->arg);
 
-	task_finish(&task->task, task->fn(task->arg));
+	locals_clear(&task->locals);
+	task_finish(&task->task, result);
 	fiber_switch_last(&task->fiber, &self_get()->thread);
 }
 
@@ -156,7 +176,8 @@ static struct fiber_task *create(struct rt_runtime *runtime, size_t stack_size)
 	return task;
 }
 
-struct rt_task *rt_spawn_with(rt_task_fn *fn, void *arg, const struct rt_task_options *options)
+/* A task that is still to be started. */
+static struct fiber_task *prepare(rt_task_fn *fn, void *arg, const struct rt_task_options *options)
 {
 	struct rt_runtime *runtime = self_get()->runtime;
 
@@ -170,10 +191,21 @@ struct rt_task *rt_spawn_with(rt_task_fn *fn, void *arg, const struct rt_task_op
 		return NULL;
 	task->fn = fn;
 	task->arg = arg;
+	task->locals = inherited_locals();
+	task->child.ended = NULL;
 	task->site = options && options->site ? options->site : "?";
 	task->references = 2;
 	strncpy(task->name, options && options->name ? options->name : "task", NAME_MAX_LENGTH - 1);
 	task->name[NAME_MAX_LENGTH - 1] = '\0';
+	return task;
+}
+
+struct rt_task *rt_spawn_with(rt_task_fn *fn, void *arg, const struct rt_task_options *options)
+{
+	struct fiber_task *task = prepare(fn, arg, options);
+
+	if (!task)
+		return NULL;
 	task_start(&task->task);
 	return &task->task;
 }
@@ -183,11 +215,52 @@ struct rt_task *rt_spawn_named(rt_task_fn *fn, void *arg, const char *name, cons
 	return rt_spawn_with(fn, arg, &(struct rt_task_options){.name = name, .site = site});
 }
 
+/* ---- In scopes ---- */
+
+static int child_ended(struct rt_scope_child *child)
+{
+	struct fiber_task *task = container_of(child, struct fiber_task, child);
+	int result = task->task.result;
+
+	release(task);
+	return result;
+}
+
+static bool is_child(const struct rt_task *task)
+{
+	return fiber_task(task)->child.ended;
+}
+
+struct rt_task *rt_scope_spawn_with(struct rt_scope *scope, rt_task_fn *fn, void *arg,
+				    const struct rt_task_options *options)
+{
+	if (!scope_is_open(scope)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	struct fiber_task *task = prepare(fn, arg, options);
+
+	if (!task)
+		return NULL;
+	task->child.ended = child_ended;
+	scope_adopt(scope, &task->task, &task->child);
+	task_start(&task->task);
+	return &task->task;
+}
+
+struct rt_task *rt_scope_spawn_named(struct rt_scope *scope, rt_task_fn *fn, void *arg, const char *name,
+				     const char *site)
+{
+	return rt_scope_spawn_with(scope, fn, arg, &(struct rt_task_options){.name = name, .site = site});
+}
+
+/* ---- Handles ---- */
+
 int rt_join(struct rt_task *target, int *result, rt_time deadline)
 {
 	struct rt_task *task = self_get()->task;
 
-	if (!target)
+	if (!target || is_child(target))
 		return -EINVAL;
 	if (!task)
 		return -EPERM;
@@ -205,7 +278,7 @@ int rt_join(struct rt_task *target, int *result, rt_time deadline)
 
 void rt_detach(struct rt_task *task)
 {
-	if (task)
+	if (task && !is_child(task))
 		release(fiber_task(task));
 }
 

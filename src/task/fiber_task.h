@@ -7,6 +7,11 @@
 
 RT_PRIVATE_BEGIN
 
+struct locals;
+
+/* Where a C task holds its local values; NULL for a task of another kind. */
+struct locals **fiber_task_locals(struct rt_task *task);
+
 /* Cancels every C task of the runtime that has not ended. */
 void fiber_tasks_cancel(struct rt_runtime *runtime);
 

@@ -3,7 +3,7 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
-#include "task/task.h"
+#include "task/frame.h"
 
 #include <errno.h>
 
@@ -19,6 +19,8 @@ static void end(struct rt_task *task)
 
 	if (--runtime->task_count == 0 && runtime->drained)
 		*runtime->drained = true;
+	if (task->frame)
+		frames_abandon(task);
 	while (task->joiners) {
 		struct rt_waiter *waiter = task->joiners;
 
@@ -53,7 +55,6 @@ void task_init(struct rt_task *task, const struct task_ops *ops, struct rt_execu
 		.runnable.run = run,
 		.executor = executor,
 		.ops = ops,
-		.deadline = RT_FOREVER,
 		.state = TASK_PARKED,
 	};
 }
@@ -64,7 +65,8 @@ void task_start(struct rt_task *task)
 
 	runtime->task_count++;
 	/* The end has come: all others have been cancelled. */
-	task->cancelled = runtime->drained;
+	if (runtime->drained)
+		task->cancelled = task->interrupted = true;
 	schedule(task);
 }
 
@@ -80,21 +82,6 @@ void task_wake(struct rt_task *task)
 		schedule(task);
 	else if (task->state == TASK_RUNNING)
 		task->state = TASK_NOTIFIED;
-}
-
-void rt_cancel(struct rt_task *task)
-{
-	if (!task || task->state == TASK_DONE || task->cancelled)
-		return;
-	task->cancelled = true;
-	/* A task that is running finds out at its next wait. */
-	if (task->state == TASK_PARKED)
-		task_wake(task);
-}
-
-bool rt_task_cancelled(const struct rt_task *task)
-{
-	return task && task->cancelled;
 }
 
 const char *rt_task_name(const struct rt_task *task)
@@ -121,11 +108,19 @@ static void stop_joining(struct task_wait *wait)
 		ring_remove(&target->joiners, &wait->waiter);
 }
 
+static const struct wait_kind join = {"join", stop_joining};
+
+/* Whether target is task, or joins one that is, and so on. No chain of joins is ever closed, so it ends. */
+static bool joins(const struct rt_task *target, const struct rt_task *task)
+{
+	while (target != task && target->wait.kind == &join && !wait_over(target))
+		target = target->wait.source;
+	return target == task;
+}
+
 int task_await(struct rt_task *task, struct rt_task *target)
 {
-	static const struct wait_kind join = {"join", stop_joining};
-
-	if (task == target)
+	if (joins(target, task))
 		return -EDEADLK;
 	wait_prepare(task, &join, target);
 	if (target->state == TASK_DONE)

@@ -48,7 +48,7 @@ struct task_wait {
 	void *source;
 	int result; /* WAIT_PENDING, then the source's */
 	bool expired; /* the timer has fired */
-	bool by_timeout; /* the deadline is an enclosing timeout's, not the call's own */
+	bool by_frame; /* the deadline is a frame's, not the call's own */
 };
 
 struct task_ops {
@@ -69,11 +69,11 @@ struct rt_task {
 	struct rt_executor *executor;
 	const struct task_ops *ops;
 	struct rt_waiter *joiners; /* a ring */
-	rt_time deadline; /* the nearest enclosing timeout's */
+	struct rt_frame *frame; /* the innermost timeout, scope or shield; see frame.h */
 	int result;
 	uint8_t state;
-	bool cancelled;
-	bool timed_out; /* a wait was ended by an enclosing timeout that has not been left */
+	bool cancelled; /* for good */
+	bool interrupted; /* waits give -ECANCELED: by cancellation or a frame, and no shield in between */
 	struct task_wait wait;
 };
 
@@ -109,10 +109,16 @@ static inline void wait_prepare(struct rt_task *task, const struct wait_kind *ki
 	task->wait.expired = false;
 }
 
+/* The deadline of everything that the task awaits. */
+static inline rt_time task_deadline(const struct rt_task *task)
+{
+	return task->frame ? task->frame->effective : RT_FOREVER;
+}
+
 /* Whether a wait with that deadline takes a timer. */
 static inline bool wait_needs_timer(const struct rt_task *task, rt_time deadline)
 {
-	return deadline != RT_FOREVER || task->deadline != RT_FOREVER;
+	return deadline != RT_FOREVER || task_deadline(task) != RT_FOREVER;
 }
 
 /*
@@ -125,7 +131,7 @@ bool wait_begin(struct rt_task *task, rt_time deadline, struct wait_timer *timer
 /* Whether the wait has come to an end, in any way. */
 static inline bool wait_over(const struct rt_task *task)
 {
-	return task->wait.result != WAIT_PENDING || task->wait.expired || task->cancelled;
+	return task->wait.result != WAIT_PENDING || task->wait.expired || task->interrupted;
 }
 
 /* The result: the source's if the event has happened, else -ECANCELED or -ETIMEDOUT, and detached. */
@@ -134,7 +140,7 @@ int wait_end(struct rt_task *task);
 /* wait_begin, park until over, wait_end. Suspends. */
 int task_suspend(struct rt_task *task, rt_time deadline);
 
-/* Publishes task's waiter on the end of target. Returns 0, or -EDEADLK for itself. */
+/* Publishes task's waiter on the end of target. Returns 0, or -EDEADLK where target waits for task. */
 int task_await(struct rt_task *task, struct rt_task *target);
 
 /* Publishes a wait that is over at once but lets the others run first. */

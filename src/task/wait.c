@@ -3,7 +3,7 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
-#include "task/task.h"
+#include "task/cancel.h"
 
 #include <errno.h>
 
@@ -42,6 +42,8 @@ static bool arm(struct rt_task *task, rt_time deadline, struct wait_timer *timer
 		return true;
 	}
 	wait->expired = true;
+	if (wait->by_frame)
+		frames_expire(task, deadline);
 	return give_way(task);
 }
 
@@ -52,17 +54,19 @@ bool wait_begin(struct rt_task *task, rt_time deadline, struct wait_timer *timer
 	/* Over already; what was notified still has to give way once. */
 	if (wait->result != WAIT_PENDING)
 		return task->state == TASK_NOTIFIED;
-	if (task->cancelled)
+	if (task->interrupted)
 		return give_way(task);
-	wait->by_timeout = task->deadline < deadline;
-	if (wait->by_timeout)
-		deadline = task->deadline;
+	rt_time outer = task_deadline(task);
+
+	wait->by_frame = outer < deadline;
+	if (wait->by_frame)
+		deadline = outer;
 	if (deadline == RT_FOREVER)
 		return true;
 	if (deadline > RT_NOW)
 		return arm(task, deadline, timer);
 	wait->expired = true;
-	return wait->by_timeout && give_way(task);
+	return wait->by_frame && give_way(task);
 }
 
 static void nothing_to_detach(struct task_wait *wait)
@@ -72,12 +76,12 @@ static void nothing_to_detach(struct task_wait *wait)
 
 static const struct wait_kind turn = {"yield", nothing_to_detach};
 
-/* A turn takes no timer: an enclosing timeout is looked at when it ends. */
-static bool turn_is_over(struct rt_task *task)
+/* A turn takes no timer: the deadline of the frames is looked at when it ends. */
+static bool turn_is_interrupted(struct rt_task *task)
 {
-	if (!task->cancelled && task->deadline != RT_FOREVER && task->deadline <= rt_now())
-		task->timed_out = true;
-	return task->cancelled || task->timed_out;
+	if (!task->interrupted && task_deadline(task) != RT_FOREVER)
+		frames_expire(task, rt_now());
+	return task->interrupted;
 }
 
 static void disarm(struct task_wait *wait)
@@ -96,9 +100,10 @@ int wait_end(struct rt_task *task)
 	disarm(wait);
 	if (wait->result == WAIT_PENDING) {
 		wait->kind->detach(wait);
-		task->timed_out |= wait->expired && wait->by_timeout;
-		wait->result = task->cancelled || wait->by_timeout ? -ECANCELED : -ETIMEDOUT;
-	} else if (wait->kind == &turn && turn_is_over(task)) {
+		if (wait->expired && wait->by_frame)
+			frames_expire(task, rt_now());
+		wait->result = task->interrupted || wait->by_frame ? -ECANCELED : -ETIMEDOUT;
+	} else if (wait->kind == &turn && turn_is_interrupted(task)) {
 		wait->result = -ECANCELED;
 	}
 	return wait->result;

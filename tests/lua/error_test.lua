@@ -308,18 +308,19 @@ local rt = require "rt"
 local a, b
 a = rt.spawn(function()
   rt.yield()
-  b:await()
+  rt.sleep(math.huge)
 end)
 b = rt.spawn(function()
   a:await()
 end)
-a:await()
+b:await()
 ]]
   t:equal(result.code, 1)
   has(t, result.stderr, "^rtlua: deadlock: ")
   for _, site in ipairs {3, 7} do has(t, result.stderr, ("spawned at %s:%d"):format(result.path, site)) end
   for _, line in ipairs {5, 8, 10} do has(t, result.stderr, ("%s:%d"):format(result.path, line)) end
-  t:equal(count(result.stderr, "waits for: join"), 3)
+  t:equal(count(result.stderr, "waits for: join"), 2)
+  t:equal(count(result.stderr, "waits for: sleep"), 1)
   t:equal(count(result.stderr, "stack traceback:"), 3)
 end)
 

@@ -151,6 +151,14 @@ check.test("a task cannot join itself", function(t)
   t:error(function() rt.task.current():await() end, "task_test.lua:%d+: a task cannot join itself")
 end)
 
+check.test("tasks cannot join each other", function(t)
+  local second
+  local first = rt.spawn(function() return second:join() end)
+  second = rt.spawn(function() return first:join() end)
+  t:error(function() second:await() end, "a task cannot join one that waits for it")
+  t:equal(first:join(), true)
+end)
+
 check.test("cancel raises rt.cancelled at the wait", function(t)
   local seen
   local task = rt.spawn(function()

@@ -270,6 +270,38 @@ check.test("a hundred timeouts inside of each other", function(t)
   t:ok(rt.sleep(0.001))
 end)
 
+-- A coroutine that is in a timeout, which has passed when it is dropped.
+local function drop_in_timeout()
+  coroutine.wrap(function() rt.timeout(-1, coroutine.yield) end)()
+end
+
+check.test("a timeout of a dropped coroutine ends with the one around it", function(t)
+  t:equal(rt.timeout(60, function()
+    drop_in_timeout()
+    return "in time"
+  end), "in time")
+  t:equal(rt.timeout(60, function() rt.yield() return "in time" end), "in time")
+end)
+
+check.test("a timeout of a dropped coroutine is collected", function(t)
+  drop_in_timeout()
+  collectgarbage()
+  collectgarbage()
+  rt.yield()
+  t:equal(rt.spawn(function() drop_in_timeout() return "ended" end):await(), "ended")
+  collectgarbage()
+  collectgarbage()
+  t:equal(rt.timeout(60, function() rt.yield() return "in time" end), "in time")
+end)
+
+check.test("a coroutine leaves its timeout in another one of its task", function(t)
+  local inner = coroutine.wrap(function() return select(2, rt.timeout(-1, coroutine.yield)) end)
+  inner()
+  -- It is the outer one, and takes this one along.
+  rt.timeout(-1, function() t:equal(inner(), nil) end)
+  rt.yield()
+end)
+
 check.test("a cancellation passes through a timeout", function(t)
   local task = rt.spawn(function() return rt.timeout(60, rt.sleep, 60) end)
   rt.yield()

@@ -138,6 +138,83 @@ IN_TASK(wrong_joins)
 	ck_assert_int_eq(errno, EINVAL);
 }
 
+/* ---- Joins in a circle ---- */
+
+enum { RING = 5 };
+
+static struct rt_task *ring[RING];
+
+static int join_next(void *arg)
+{
+	return rt_join(ring[(struct rt_task **)arg - ring + 1], NULL, RT_FOREVER);
+}
+
+static int join_first(void *arg)
+{
+	rt_time deadline = *(rt_time *)arg;
+	ck_assert_int_eq(rt_join(ring[0], NULL, deadline), -EDEADLK);
+	/* Nothing has been published. */
+	return rt_sleep(RT_US(1));
+}
+
+IN_TASK(joining_in_a_circle_is_an_error_of_the_last_one)
+{
+	rt_time deadlines[] = {RT_FOREVER, rt_in(RT_S(1000)), RT_NOW};
+
+	for (size_t i = 0; i < sizeof deadlines / sizeof *deadlines; i++) {
+		for (int j = 0; j < RING - 1; j++)
+			ring[j] = spawn(join_next, &ring[j]);
+		ring[RING - 1] = spawn(join_first, &deadlines[i]);
+		ck_assert_int_eq(join(ring[0]), 0);
+	}
+}
+
+static int join_and_tell(void *arg)
+{
+	int result = 0;
+
+	ck_assert_int_eq(rt_join(arg, &result, RT_FOREVER), 0);
+	return result;
+}
+
+static int try_to_join(void *arg)
+{
+	rt_yield();
+	return rt_join(*(struct rt_task **)arg, NULL, RT_FOREVER);
+}
+
+IN_TASK(a_circle_is_seen_by_who_closes_it)
+{
+	struct rt_task *joiner, *target = spawn(try_to_join, &joiner);
+
+	joiner = spawn(join_and_tell, target);
+	ck_assert_int_eq(join(joiner), -EDEADLK);
+}
+
+static int be_cancelled_joining(void *arg)
+{
+	return rt_join(arg, NULL, RT_FOREVER) == -ECANCELED ? 8 : 9;
+}
+
+static int join_the_cancelled(void *arg)
+{
+	struct rt_task *joiner = *(struct rt_task **)arg;
+	int result = 0;
+
+	rt_yield();
+	rt_cancel(joiner);
+	ck_assert_int_eq(rt_join(joiner, &result, RT_FOREVER), 0);
+	return result;
+}
+
+IN_TASK(a_join_that_is_about_to_end_closes_no_circle)
+{
+	struct rt_task *joiner, *target = spawn(join_the_cancelled, &joiner);
+
+	joiner = spawn(be_cancelled_joining, target);
+	ck_assert_int_eq(join(target), 8);
+}
+
 /* ---- Detach ---- */
 
 static int count_up(void *arg)
@@ -345,6 +422,9 @@ int main(void)
 	tcase_add_test(tcase, a_join_that_times_out_keeps_the_handle);
 	tcase_add_test(tcase, a_join_ends_at_its_deadline);
 	tcase_add_test(tcase, wrong_joins);
+	tcase_add_test(tcase, joining_in_a_circle_is_an_error_of_the_last_one);
+	tcase_add_test(tcase, a_circle_is_seen_by_who_closes_it);
+	tcase_add_test(tcase, a_join_that_is_about_to_end_closes_no_circle);
 	tcase_add_test(tcase, a_detached_task_goes_on);
 	tcase_add_test(tcase, a_finished_task_is_detached);
 	tcase_add_test(tcase, a_task_detaches_itself);

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* How cancellations and expired deadlines spread; see cancel.h. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "task/cancel.h"
+
+#include "task/scope.h"
+
+static void interrupt(struct rt_task *task)
+{
+	if (task->interrupted || !frames_must_end(task))
+		return;
+	task->interrupted = true;
+	/* A task that is running finds out at its next wait. */
+	if (task->state == TASK_PARKED)
+		task_wake(task);
+}
+
+/* Scopes whose tasks are still to be cancelled wait in a list: recursion would need deep stacks. */
+static void cancel_scope(struct rt_scope *scope, struct rt_scope **pending)
+{
+	if (scope->frame.cancelled)
+		return;
+	scope->frame.cancelled = true;
+	scope->pending = *pending;
+	*pending = scope;
+}
+
+static struct rt_frame *outside_of_shields(struct rt_task *task)
+{
+	struct rt_frame *first = task->frame;
+
+	for (struct rt_frame *frame = first; frame; frame = frame->outer) {
+		if (frame->kind == FRAME_SHIELD)
+			first = frame->outer;
+	}
+	return first;
+}
+
+static void cancel_task(struct rt_task *task, struct rt_scope **pending)
+{
+	if (task->state == TASK_DONE || task->cancelled)
+		return;
+	task->cancelled = true;
+	for (struct rt_frame *frame = outside_of_shields(task); frame; frame = frame->outer) {
+		if (frame->kind == FRAME_SCOPE)
+			cancel_scope(scope_of(frame), pending);
+	}
+	interrupt(task);
+}
+
+static void cancel_pending(struct rt_scope *pending)
+{
+	while (pending) {
+		struct rt_scope *scope = pending;
+
+		pending = scope->pending;
+		interrupt(scope->owner);
+		for (struct rt_scope_child *child = scope->children; child; child = child->next)
+			cancel_task(child->task, &pending);
+	}
+}
+
+void rt_cancel(struct rt_task *task)
+{
+	struct rt_scope *pending = NULL;
+
+	if (!task)
+		return;
+	cancel_task(task, &pending);
+	cancel_pending(pending);
+}
+
+void rt_scope_cancel(struct rt_scope *scope)
+{
+	struct rt_scope *pending = NULL;
+
+	if (!scope_is_open(scope))
+		return;
+	cancel_scope(scope, &pending);
+	cancel_pending(pending);
+}
+
+void frames_expire(struct rt_task *task, rt_time now)
+{
+	struct rt_scope *pending = NULL;
+
+	for (struct rt_frame *frame = task->frame; frame && frame->effective <= now;
+	     frame = frame_around(frame)) {
+		if (frame->kind == FRAME_SCOPE)
+			cancel_scope(scope_of(frame), &pending);
+		if (frame->deadline <= now)
+			frame->cancelled = frame->expired = true;
+	}
+	cancel_pending(pending);
+	interrupt(task);
+}
+
+bool rt_task_cancelled(const struct rt_task *task)
+{
+	return task && task->cancelled;
+}

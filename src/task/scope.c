@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* Scopes: who belongs to them, and waiting for their end; see scope.h and rt/scope.h. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "task/scope.h"
+
+#include <errno.h>
+
+void rt_scope_enter(struct rt_scope *scope, rt_time deadline)
+{
+	*scope = (struct rt_scope){.owner = self_get()->task};
+	frame_enter(&scope->frame, FRAME_SCOPE, deadline);
+	scope->frame.cancelled = scope->owner && scope->owner->interrupted;
+}
+
+/* ---- Children ---- */
+
+static void push_child(struct rt_scope *scope, struct rt_scope_child *child)
+{
+	child->prev = NULL;
+	child->next = scope->children;
+	if (child->next)
+		child->next->prev = child;
+	scope->children = child;
+}
+
+static void remove_child(struct rt_scope *scope, struct rt_scope_child *child)
+{
+	if (child->prev)
+		child->prev->next = child->next;
+	else
+		scope->children = child->next;
+	if (child->next)
+		child->next->prev = child->prev;
+}
+
+static void fail(struct rt_scope *scope, int error)
+{
+	if (scope->failures++ > 0)
+		return;
+	scope->error = error;
+	rt_scope_cancel(scope);
+}
+
+static void child_ended(struct rt_waiter *waiter, int result)
+{
+	struct rt_scope_child *child = container_of(waiter, struct rt_scope_child, waiter);
+	struct rt_scope *scope = child->scope;
+	bool cancelled = child->task->cancelled;
+
+	(void)result;
+	if (scope)
+		remove_child(scope, child);
+	int error = child->ended(child);
+
+	if (!scope)
+		return;
+	if (error < 0 && !(cancelled && error == -ECANCELED))
+		fail(scope, error);
+	if (!scope->children && scope->waiter) {
+		waiter = scope->waiter;
+		scope->waiter = NULL;
+		waiter->wake(waiter, 0);
+	}
+}
+
+void scope_adopt(struct rt_scope *scope, struct rt_task *task, struct rt_scope_child *child)
+{
+	rt_time deadline = scope->frame.effective;
+
+	child->waiter.wake = child_ended;
+	child->frame = (struct rt_frame){
+		.task = task, .kind = FRAME_CHILD, .deadline = deadline, .effective = deadline};
+	child->task = task;
+	child->scope = scope;
+	task->frame = &child->frame;
+	ring_push(&task->joiners, &child->waiter);
+	push_child(scope, child);
+	if (scope->frame.cancelled)
+		rt_cancel(task);
+}
+
+void scope_abandon(struct rt_scope *scope)
+{
+	rt_scope_cancel(scope);
+	for (struct rt_scope_child *child = scope->children; child; child = child->next)
+		child->scope = NULL;
+	scope->children = NULL;
+	scope->owner = NULL;
+}
+
+/* ---- Leaving ---- */
+
+static void stop_leaving(struct task_wait *wait)
+{
+	struct rt_scope *scope = wait->source;
+
+	scope->waiter = NULL;
+}
+
+static int wait_for_children(struct rt_scope *scope)
+{
+	static const struct wait_kind leaving = {"scope", stop_leaving};
+	int err = 0;
+
+	/* Whoever ran between the wake-up and now may have spawned one more. */
+	while (err == 0 && scope->children) {
+		wait_prepare(scope->owner, &leaving, scope);
+		scope->waiter = &scope->owner->wait.waiter;
+		err = task_suspend(scope->owner, RT_FOREVER);
+	}
+	return err;
+}
+
+static void end_children(struct rt_scope *scope)
+{
+	struct rt_shield shield;
+
+	if (wait_for_children(scope) == 0)
+		return;
+	rt_scope_cancel(scope);
+	rt_shield_enter(&shield);
+	int err = wait_for_children(scope);
+
+	rt_shield_leave(&shield);
+	if (err < 0)
+		scope_abandon(scope);
+}
+
+int rt_scope_leave(struct rt_scope *scope)
+{
+	struct rt_task *task = self_get()->task;
+
+	if (!scope_is_open(scope) || scope->owner != task)
+		return -EPERM;
+	frame_leave_inner(&scope->frame);
+	task->interrupted = frames_must_end(task);
+	end_children(scope);
+	frame_leave(&scope->frame);
+	scope->owner = NULL;
+	if (scope->failures > 0)
+		return scope->error;
+	if (scope->frame.expired)
+		return -ETIMEDOUT;
+	return scope->frame.cancelled && task->interrupted ? -ECANCELED : 0;
+}
+
+unsigned rt_scope_failures(const struct rt_scope *scope)
+{
+	return scope->failures;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Scopes as those see them who make tasks of another kind.
+ *
+ * A task belongs to a scope through a record, in memory of whoever spawns it: a waiter
+ * on the task's joiners, so that the task itself has no more memory, and its outermost
+ * frame, so that it sees the scope's deadline.
+ */
+#ifndef RT_SCOPE_PRIVATE_H
+#define RT_SCOPE_PRIVATE_H
+
+#include "task/frame.h"
+
+#include <rt/scope.h>
+
+RT_PRIVATE_BEGIN
+
+struct rt_scope_child {
+	struct rt_waiter waiter; /* on the joiners of the task */
+	struct rt_frame frame;
+	struct rt_task *task;
+	struct rt_scope *scope; /* NULL: it has let the task go */
+	struct rt_scope_child *next, *prev; /* of the scope */
+	/*
+	 * The task has ended and left the scope: returns its error, negative, or 0, and
+	 * may free the record. -ECANCELED of a task that was cancelled is no failure.
+	 * The scope's failures are counted after the call.
+	 */
+	int (*ended)(struct rt_scope_child *child);
+};
+
+static inline struct rt_scope *scope_of(struct rt_frame *frame)
+{
+	return container_of(frame, struct rt_scope, frame);
+}
+
+/* The frame around one, beyond the task's own frames too. */
+static inline struct rt_frame *frame_around(struct rt_frame *frame)
+{
+	if (frame->kind != FRAME_CHILD)
+		return frame->outer;
+	struct rt_scope *scope = container_of(frame, struct rt_scope_child, frame)->scope;
+
+	return scope ? &scope->frame : NULL;
+}
+
+/* Whether a task may be spawned into it. */
+static inline bool scope_is_open(const struct rt_scope *scope)
+{
+	return scope && scope->owner;
+}
+
+/*
+ * Gives a task that has been initialized and not started to an open scope. child->ended
+ * is set; the record must last until it is called, or until the task is freed unended.
+ */
+void scope_adopt(struct rt_scope *scope, struct rt_task *task, struct rt_scope_child *child);
+
+/* Lets the tasks go, having cancelled them, and closes it: its owner cannot wait. */
+void scope_abandon(struct rt_scope *scope);
+
+RT_PRIVATE_END
+
+#endif
