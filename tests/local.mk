@@ -15,6 +15,7 @@ unit_tests = \
 	tests/unit/reactor_test \
 	tests/unit/resolve_test \
 	tests/unit/runtime_test \
+	tests/unit/scope_child_test \
 	tests/unit/scope_deadline_test \
 	tests/unit/scope_test \
 	tests/unit/shield_test \
