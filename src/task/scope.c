@@ -136,7 +136,7 @@ static int result(const struct rt_scope *scope, const struct rt_task *task)
 		return scope->error;
 	if (scope->frame.expired)
 		return -ETIMEDOUT;
-	return scope->frame.cancelled && task->interrupted ? -ECANCELED : 0;
+	return task->interrupted ? -ECANCELED : 0;
 }
 
 int rt_scope_leave(struct rt_scope *scope)
