@@ -117,9 +117,9 @@ static int end_children(struct rt_scope *scope)
 {
 	struct rt_shield shield;
 
+	/* Whatever interrupts the owner has cancelled the children as well. */
 	if (wait_for_children(scope) == 0)
 		return 0;
-	rt_scope_cancel(scope);
 	rt_shield_enter(&shield);
 	int err = wait_for_children(scope);
 

@@ -170,12 +170,16 @@ static int leave_one_behind(void *arg)
 	return rt_yield();
 }
 
-IN_TASK(the_end_of_a_task_destroys_before_its_joiners_go_on)
+IN_TASK(the_end_of_a_task_destroys_its_values)
 {
 	static bool gone;
 
-	ck_assert_int_eq(join_task(spawn_task(sets_and_ends, &gone)), 0);
+	struct rt_task *task = spawn_task(sets_and_ends, &gone);
+
+	rt_yield();
 	ck_assert(gone);
+	ck_assert_int_eq(join_task(task), 0);
+	ck_assert_int_eq(destroyed, 1);
 }
 
 START_TEST(a_task_that_is_abandoned_leaves_nothing)
@@ -256,7 +260,7 @@ int main(void)
 	tcase_add_test(tcase, a_new_task_has_its_spawners_values);
 	tcase_add_test(tcase, a_value_lives_as_long_as_the_last_task_that_has_it);
 	tcase_add_test(tcase, a_change_is_the_tasks_own);
-	tcase_add_test(tcase, the_end_of_a_task_destroys_before_its_joiners_go_on);
+	tcase_add_test(tcase, the_end_of_a_task_destroys_its_values);
 	tcase_add_test(tcase, a_task_that_is_abandoned_leaves_nothing);
 	tcase_add_test(tcase, a_destructor_sets_a_value);
 	tcase_add_test(tcase, only_c_tasks_have_them);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Scopes and tasks that are no C tasks: as children with records of their own, and as owners that cannot wait. */
+/* Scopes and tasks that are no C tasks: as children with records of their own, and as owners that cannot
+ * wait. */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
@@ -103,30 +104,6 @@ IN_TASK(an_owner_that_cannot_wait_lets_its_tasks_go)
 	ck_assert_int_eq(slept, -ECANCELED);
 }
 
-static struct rt_timeout dropped;
-
-static int leaves_in_timeout(void *arg)
-{
-	struct rt_scope scope;
-
-	rt_timeout_enter(&dropped, rt_in(RT_MS(2)));
-	rt_scope_enter(&scope, RT_FOREVER);
-	ck_assert_ptr_nonnull(rt_scope_spawn(&scope, sleeps, arg));
-	return rt_scope_leave(&scope);
-}
-
-/* Its wait ends by a deadline that no frame has any more: not to be mistaken for the end of the tasks. */
-IN_TASK(an_owner_whose_timeout_is_dropped)
-{
-	int err = 0;
-	struct rt_task *task = spawn_task(leaves_in_timeout, &err);
-
-	ck_assert_int_eq(rt_yield(), 0);
-	frame_drop(&dropped.frame);
-	ck_assert_int_eq(join_task(task), 0);
-	ck_assert_int_eq(err, -ECANCELED);
-}
-
 int main(void)
 {
 	Suite *suite = suite_create("scope children");
@@ -135,7 +112,6 @@ int main(void)
 	tcase_set_timeout(tcase, 30);
 	tcase_add_test(tcase, tasks_of_another_kind_bring_their_own_records);
 	tcase_add_test(tcase, an_owner_that_cannot_wait_lets_its_tasks_go);
-	tcase_add_test(tcase, an_owner_whose_timeout_is_dropped);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }
