@@ -85,8 +85,8 @@ struct rt_local {
  * Sets the calling task's value; NULL: it has none any more. Tasks that it spawns from
  * then on have the value too, until they set another one; they share what they have not
  * changed, so that spawning costs the same. On success the value is the library's, to
- * destroy. Setting costs more with each key. Returns 0, -EPERM outside of a task, -ENOTSUP in a task that is not a
- * C task, -EINVAL for a NULL key, -ENOMEM. Does not suspend.
+ * destroy. Setting costs more with each key. Returns 0, -EPERM outside of a task,
+ * -ENOTSUP in one that is no C task, -EINVAL for a NULL key, -ENOMEM. Does not suspend.
  */
 RT_API int rt_local_set(const struct rt_local *key, void *value);
 

@@ -44,6 +44,7 @@ function time.interval(seconds)
 end
 
 -- Timeouts that have been left, for reuse: they have finalizers, which make garbage of them expensive.
+local IDLE_KEPT = 256
 local idle, idle_count = {}, 0
 
 local function enter(seconds)
@@ -55,8 +56,10 @@ local function enter(seconds)
 end
 
 local function leave(timeout)
-  idle_count = idle_count + 1
-  idle[idle_count] = timeout
+  if idle_count < IDLE_KEPT then
+    idle_count = idle_count + 1
+    idle[idle_count] = timeout
+  end
   return core.timeout_leave(timeout)
 end
 

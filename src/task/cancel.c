@@ -27,15 +27,19 @@ static void cancel_scope(struct rt_scope *scope, struct rt_scope **pending)
 	*pending = scope;
 }
 
-static struct rt_frame *outside_of_shields(struct rt_task *task)
+/* Cancels the task's scopes inside of end, NULL being outside of all, that are behind no shield there. */
+static void cancel_scopes(struct rt_task *task, const struct rt_frame *end, struct rt_scope **pending)
 {
 	struct rt_frame *first = task->frame;
 
-	for (struct rt_frame *frame = first; frame; frame = frame->outer) {
+	for (struct rt_frame *frame = first; frame != end; frame = frame->outer) {
 		if (frame->kind == FRAME_SHIELD)
 			first = frame->outer;
 	}
-	return first;
+	for (struct rt_frame *frame = first; frame != end; frame = frame->outer) {
+		if (frame->kind == FRAME_SCOPE)
+			cancel_scope(scope_of(frame), pending);
+	}
 }
 
 static void cancel_task(struct rt_task *task, struct rt_scope **pending)
@@ -43,10 +47,7 @@ static void cancel_task(struct rt_task *task, struct rt_scope **pending)
 	if (task->state == TASK_DONE || task->cancelled)
 		return;
 	task->cancelled = true;
-	for (struct rt_frame *frame = outside_of_shields(task); frame; frame = frame->outer) {
-		if (frame->kind == FRAME_SCOPE)
-			cancel_scope(scope_of(frame), pending);
-	}
+	cancel_scopes(task, NULL, pending);
 	interrupt(task);
 }
 
@@ -56,6 +57,9 @@ static void cancel_pending(struct rt_scope *pending)
 		struct rt_scope *scope = pending;
 
 		pending = scope->pending;
+		/* Its frame has been left if one around it was, in the wrong order. */
+		if (scope->frame.task)
+			cancel_scopes(scope->owner, &scope->frame, &pending);
 		interrupt(scope->owner);
 		for (struct rt_scope_child *child = scope->children; child; child = child->next)
 			cancel_task(child->task, &pending);

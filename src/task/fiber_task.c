@@ -226,9 +226,10 @@ static int child_ended(struct rt_scope_child *child)
 	return result;
 }
 
+/* Of a handle, which may be the caller's own: that of a task of another kind, too. */
 static bool is_child(const struct rt_task *task)
 {
-	return fiber_task(task)->child.ended;
+	return task->ops == &fiber_task_ops && fiber_task(task)->child.ended;
 }
 
 struct rt_task *rt_scope_spawn_with(struct rt_scope *scope, rt_task_fn *fn, void *arg,

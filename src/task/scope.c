@@ -117,9 +117,9 @@ static int end_children(struct rt_scope *scope)
 {
 	struct rt_shield shield;
 
+	/* Whatever interrupts the owner has cancelled the children as well. */
 	if (wait_for_children(scope) == 0)
 		return 0;
-	rt_scope_cancel(scope);
 	rt_shield_enter(&shield);
 	int err = wait_for_children(scope);
 
@@ -136,7 +136,7 @@ static int result(const struct rt_scope *scope, const struct rt_task *task)
 		return scope->error;
 	if (scope->frame.expired)
 		return -ETIMEDOUT;
-	return scope->frame.cancelled && task->interrupted ? -ECANCELED : 0;
+	return task->interrupted ? -ECANCELED : 0;
 }
 
 int rt_scope_leave(struct rt_scope *scope)

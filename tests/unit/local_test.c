@@ -44,7 +44,7 @@ IN_TASK(a_task_has_what_it_has_set)
 
 IN_TASK(a_value_that_is_replaced_is_destroyed)
 {
-	bool gone[2] = {false};
+	static bool gone[2];
 
 	set(&noted, &gone[0]);
 	set(&plain, gone);
@@ -92,7 +92,7 @@ static int changes(void *arg)
 
 IN_TASK(a_new_task_has_its_spawners_values)
 {
-	bool gone[2] = {false};
+	static bool gone[2];
 	struct rt_scope scope;
 
 	set(&noted, &gone[0]);
@@ -120,7 +120,7 @@ static int spawns_successors(void *arg)
 
 IN_TASK(a_value_lives_as_long_as_the_last_task_that_has_it)
 {
-	bool gone = false;
+	static bool gone;
 	int left = 10;
 
 	set(&noted, &gone);
@@ -136,7 +136,7 @@ IN_TASK(a_value_lives_as_long_as_the_last_task_that_has_it)
 
 IN_TASK(a_change_is_the_tasks_own)
 {
-	bool gone[2] = {false};
+	static bool gone[2];
 
 	set(&noted, &gone[0]);
 	struct rt_task *task = spawn_task(changes, &gone[0]);
@@ -170,17 +170,21 @@ static int leave_one_behind(void *arg)
 	return rt_yield();
 }
 
-IN_TASK(the_end_of_a_task_destroys_before_its_joiners_go_on)
+IN_TASK(the_end_of_a_task_destroys_its_values)
 {
-	bool gone = false;
+	static bool gone;
 
-	ck_assert_int_eq(join_task(spawn_task(sets_and_ends, &gone)), 0);
+	struct rt_task *task = spawn_task(sets_and_ends, &gone);
+
+	rt_yield();
 	ck_assert(gone);
+	ck_assert_int_eq(join_task(task), 0);
+	ck_assert_int_eq(destroyed, 1);
 }
 
 START_TEST(a_task_that_is_abandoned_leaves_nothing)
 {
-	bool gone = false;
+	static bool gone;
 
 	ck_assert_int_eq(rt_run(&rt_native, NULL, leave_one_behind, &gone, NULL), 0);
 	ck_assert(gone);
@@ -256,7 +260,7 @@ int main(void)
 	tcase_add_test(tcase, a_new_task_has_its_spawners_values);
 	tcase_add_test(tcase, a_value_lives_as_long_as_the_last_task_that_has_it);
 	tcase_add_test(tcase, a_change_is_the_tasks_own);
-	tcase_add_test(tcase, the_end_of_a_task_destroys_before_its_joiners_go_on);
+	tcase_add_test(tcase, the_end_of_a_task_destroys_its_values);
 	tcase_add_test(tcase, a_task_that_is_abandoned_leaves_nothing);
 	tcase_add_test(tcase, a_destructor_sets_a_value);
 	tcase_add_test(tcase, only_c_tasks_have_them);

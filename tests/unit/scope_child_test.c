@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Scopes and tasks that are no C tasks: as children with records of their own, and as owners that cannot wait. */
+/* Scopes and tasks that are no C tasks: as children with records of their own, and as owners that cannot
+ * wait. */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif

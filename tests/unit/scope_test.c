@@ -121,6 +121,9 @@ IN_TASK(misuse)
 	ck_assert_ptr_nonnull(strstr(rt_task_site(task), "scope_test.c:"));
 	ck_assert_int_eq(rt_join(task, NULL, RT_FOREVER), -EINVAL);
 	rt_detach(task);
+	rt_detach(task);
+	/* Its memory is not to be had yet. */
+	ck_assert_ptr_ne(spawn_in(&scope, sleeps, NULL), task);
 	rt_scope_cancel(&scope);
 	ck_assert_int_eq(leave(&scope), 0);
 	ck_assert_int_eq(rt_scope_leave(&scope), -EPERM);
@@ -198,6 +201,47 @@ static int opens_and_ends(void *arg)
 	spawn_in(arg, cleans_up, NULL);
 	rt_yield();
 	return 0;
+}
+
+static bool has_ended;
+
+static int tells_and_ends(void *arg)
+{
+	(void)arg;
+	has_ended = true;
+	return 0;
+}
+
+static int takes_its_time(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 5; i++)
+		rt_yield();
+	has_ended = true;
+	return 0;
+}
+
+static int spawns_after_the_end(void *arg)
+{
+	while (!has_ended)
+		rt_yield();
+	has_ended = false;
+	spawn_in(arg, takes_its_time, NULL);
+	return 0;
+}
+
+/* Between the end of the last one, which wakes the owner, and the owner's turn. */
+IN_TASK(a_task_comes_when_the_last_has_gone)
+{
+	struct rt_scope scope;
+
+	rt_scope_enter(&scope, RT_FOREVER);
+	spawn_in(&scope, tells_and_ends, NULL);
+	struct rt_task *late = spawn_task(spawns_after_the_end, &scope);
+
+	ck_assert_int_eq(leave(&scope), 0);
+	ck_assert(has_ended);
+	ck_assert_int_eq(join_task(late), 0);
 }
 
 /* A defect of the program; nothing dangles. */
@@ -460,6 +504,31 @@ IN_TASK(an_inner_scope_fails_alone)
 	ck_assert_int_eq(leave(&outer), 0);
 }
 
+/* At once, though their owner does not notice. */
+IN_TASK(an_outer_scope_fails)
+{
+	struct rt_scope outer, middle, sheltered;
+	struct rt_shield shield;
+	int error = -EIO, zero = 0;
+
+	rt_scope_enter(&outer, RT_FOREVER);
+	spawn_in(&outer, fails, &error);
+	rt_scope_enter(&middle, RT_FOREVER);
+	struct rt_task *task = spawn_in(&middle, is_stubborn, NULL);
+
+	rt_shield_enter(&shield);
+	rt_scope_enter(&sheltered, RT_FOREVER);
+	while (rt_scope_failures(&outer) == 0)
+		ck_assert_int_eq(rt_yield(), 0);
+	ck_assert(rt_task_cancelled(task));
+	ck_assert(!rt_task_cancelled(spawn_in(&sheltered, gives, &zero)));
+	ck_assert_int_eq(rt_scope_leave(&sheltered), 0);
+	rt_shield_leave(&shield);
+	ck_assert_int_eq(rt_scope_leave(&middle), -ECANCELED);
+	ck_assert_int_eq(leave(&outer), -EIO);
+	ck_assert_int_eq(rt_yield(), 0);
+}
+
 IN_TASK(an_inner_scope_that_was_not_left)
 {
 	struct rt_scope outer, inner;
@@ -483,6 +552,7 @@ int main(void)
 	tcase_add_test(tcase, outside_of_a_task);
 	tcase_add_test(tcase, any_task_spawns_into_an_open_scope);
 	tcase_add_test(tcase, the_last_task_spawns_another);
+	tcase_add_test(tcase, a_task_comes_when_the_last_has_gone);
 	tcase_add_test(tcase, an_owner_that_ends_without_leaving);
 	tcase_add_test(tcase, one_of_a_thousand_fails);
 	tcase_add_test(tcase, the_first_error_in_time_counts);
@@ -495,6 +565,7 @@ int main(void)
 	tcase_add_test(tcase, cancellation_passes_down_all_scopes);
 	tcase_add_test(tcase, an_error_passes_up_all_scopes);
 	tcase_add_test(tcase, an_inner_scope_fails_alone);
+	tcase_add_test(tcase, an_outer_scope_fails);
 	tcase_add_test(tcase, an_inner_scope_that_was_not_left);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
