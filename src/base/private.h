@@ -15,6 +15,8 @@
 #define addr_from_host rt__addr_from_host
 #define addr_len rt__addr_len
 #define addr_split rt__addr_split
+#define backtrace_prepare rt__backtrace_prepare
+#define backtrace_print rt__backtrace_print
 #define cancelled_is rt__cancelled_is
 #define cancelled_open rt__cancelled_open
 #define cancelled_push rt__cancelled_push
@@ -123,7 +125,11 @@
 #define scope_adopt rt__scope_adopt
 #define self_get rt__self_get
 #define semaphore_acquire_case rt__semaphore_acquire_case
+#define signals_close rt__signals_close
+#define signals_interrupted rt__signals_interrupted
+#define signals_open rt__signals_open
 #define site_at rt__site_at
+#define site_text rt__site_text
 #define site_table_create rt__site_table_create
 #define site_table_destroy rt__site_table_destroy
 #define socket_each_addr rt__socket_each_addr
@@ -152,6 +158,8 @@
 #define task_end_case rt__task_end_case
 #define task_finish rt__task_finish
 #define task_forget_joiners rt__task_forget_joiners
+#define task_groups_add rt__task_groups_add
+#define task_groups_remove rt__task_groups_remove
 #define task_init rt__task_init
 #define task_report_overflow rt__task_report_overflow
 #define task_slept rt__task_slept
@@ -197,6 +205,8 @@
 #define watch_finish rt__watch_finish
 #define watch_init rt__watch_init
 #define watch_wait rt__watch_wait
+#define watchdog_create rt__watchdog_create
+#define watchdog_destroy rt__watchdog_destroy
 #define wheel_arm rt__wheel_arm
 #define wheel_disarm rt__wheel_disarm
 #define wheel_earliest rt__wheel_earliest

@@ -16,6 +16,8 @@ struct self {
 	struct rt_task *task; /* running, or NULL on the scheduler's stack */
 	struct fiber *fiber; /* whose stack this is */
 	struct fiber thread; /* the thread's own stack, where the scheduler runs */
+	/* Goes up when a task starts and stops to run: odd meanwhile. The watchdog's thread reads it. */
+	uint64_t turns;
 	unsigned budget; /* operations that the task may do before it has to give way */
 	uint32_t random; /* the state of chance, see sync_choose() */
 };
