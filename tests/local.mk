@@ -18,6 +18,7 @@ unit_tests = \
 	tests/unit/reactor_test \
 	tests/unit/resolve_test \
 	tests/unit/runtime_test \
+	tests/unit/scope_child_test \
 	tests/unit/scope_deadline_test \
 	tests/unit/scope_test \
 	tests/unit/select_test \

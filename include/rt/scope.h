@@ -82,8 +82,8 @@ RT_API void rt_scope_cancel(struct rt_scope *scope);
  *	                       or what is around it has been cancelled or has expired
  *	0
  *
- * -EPERM if the calling task is not the one that has opened it. Where a task cannot
- * wait (-ENOTSUP), the scope's tasks are cancelled and left to themselves. Suspends.
+ * -EPERM if the calling task is not the one that has opened it. -ENOTSUP where it
+ * cannot wait: the scope's tasks are then cancelled and left to themselves. Suspends.
  */
 RT_API int rt_scope_leave(struct rt_scope *scope);
 

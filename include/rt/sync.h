@@ -92,7 +92,9 @@ RT_API void rt_mutex_destroy(struct rt_mutex *mutex);
  */
 RT_API int rt_mutex_lock(struct rt_mutex *mutex, rt_time deadline);
 
-/* The same without waiting: -EAGAIN when another task holds it. -EPERM outside of a task. Does not suspend.
+/*
+ * The same without waiting: -EAGAIN when another task holds it. -EPERM outside of
+ * a task. Does not suspend.
  */
 RT_API int rt_mutex_try_lock(struct rt_mutex *mutex);
 
@@ -107,8 +109,10 @@ RT_API int rt_mutex_unlock(struct rt_mutex *mutex);
 /* A number of permits that tasks acquire and release, not necessarily the same ones. */
 struct rt_semaphore;
 
-/* With that many permits, at least 1, which is also the most it can have. Returns 0, -ENOMEM, -EINVAL.
- * Does not suspend. */
+/*
+ * With that many permits, at least 1, which is also the most it can have. Returns
+ * 0, -ENOMEM, -EINVAL. Does not suspend.
+ */
 RT_API int rt_semaphore_create(struct rt_semaphore **semaphore, size_t permits);
 
 /* NULL is fine. Does not suspend. */
@@ -140,8 +144,10 @@ RT_API int rt_event_create(struct rt_event **event);
 /* NULL is fine. Does not suspend. */
 RT_API void rt_event_destroy(struct rt_event *event);
 
-/* Sets it, and wakes all that wait, even if it is cleared before they run. Returns 0, -EINVAL. Does not
- * suspend. */
+/*
+ * Sets it, and wakes all that wait, even if it is cleared before they run. Returns
+ * 0, -EINVAL. Does not suspend.
+ */
 RT_API int rt_event_set(struct rt_event *event);
 
 /* Returns 0, -EINVAL. Does not suspend. */

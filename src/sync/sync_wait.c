@@ -7,8 +7,7 @@
 
 #include <errno.h>
 
-/* A linear congruential generator with the constants of Numerical Recipes; its high bits are the good ones.
- */
+/* A linear congruential generator, the constants from Numerical Recipes; its high bits are the good ones. */
 unsigned sync_choose(unsigned count)
 {
 	struct self *self = self_get();

@@ -43,13 +43,13 @@ static void fail(struct rt_scope *scope, int error)
 	rt_scope_cancel(scope);
 }
 
-static void child_ended(struct rt_waiter *waiter, int result)
+static void child_ended(struct rt_waiter *waiter, int unused)
 {
 	struct rt_scope_child *child = container_of(waiter, struct rt_scope_child, waiter);
 	struct rt_scope *scope = child->scope;
 	bool cancelled = child->task->cancelled;
 
-	(void)result;
+	(void)unused;
 	if (scope)
 		remove_child(scope, child);
 	int error = child->ended(child);
@@ -113,12 +113,12 @@ static int wait_for_children(struct rt_scope *scope)
 	return err;
 }
 
-static void end_children(struct rt_scope *scope)
+static int end_children(struct rt_scope *scope)
 {
 	struct rt_shield shield;
 
 	if (wait_for_children(scope) == 0)
-		return;
+		return 0;
 	rt_scope_cancel(scope);
 	rt_shield_enter(&shield);
 	int err = wait_for_children(scope);
@@ -126,6 +126,17 @@ static void end_children(struct rt_scope *scope)
 	rt_shield_leave(&shield);
 	if (err < 0)
 		scope_abandon(scope);
+	return err;
+}
+
+/* Of a scope that has been left. */
+static int result(const struct rt_scope *scope, const struct rt_task *task)
+{
+	if (scope->failures > 0)
+		return scope->error;
+	if (scope->frame.expired)
+		return -ETIMEDOUT;
+	return scope->frame.cancelled && task->interrupted ? -ECANCELED : 0;
 }
 
 int rt_scope_leave(struct rt_scope *scope)
@@ -136,14 +147,11 @@ int rt_scope_leave(struct rt_scope *scope)
 		return -EPERM;
 	frame_leave_inner(&scope->frame);
 	task->interrupted = frames_must_end(task);
-	end_children(scope);
+	int err = end_children(scope);
+
 	frame_leave(&scope->frame);
 	scope->owner = NULL;
-	if (scope->failures > 0)
-		return scope->error;
-	if (scope->frame.expired)
-		return -ETIMEDOUT;
-	return scope->frame.cancelled && task->interrupted ? -ECANCELED : 0;
+	return err < 0 ? err : result(scope, task);
 }
 
 unsigned rt_scope_failures(const struct rt_scope *scope)

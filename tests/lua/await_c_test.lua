@@ -7,6 +7,7 @@ local ways = require "await_ways"
 
 local folder, remove_folder = ways.folder()
 local hot = ways.hot
+local ETIMEDOUT, ECANCELED = 110, 125
 
 local function shell(command)
   local pipe = io.popen(command .. " 2>&1; echo $?")
@@ -56,6 +57,12 @@ local function c_functions(t, count, rounds)
       if round == 1 then
         expect(module.echo("hello" .. id), "hello" .. id)
         expect(module.timeout(1e-3), true)
+        expect(module.scope(1e-3, 60), 0)
+        expect(module.scope(60, 1e-3), -ETIMEDOUT)
+        expect(select(2, rt.timeout(1e-3, function()
+          expect(module.scope(60, 60), -ECANCELED)
+          rt.yield()
+        end)), "timeout")
       end
     end
     return true

@@ -175,9 +175,27 @@ static int timeout(lua_State *L)
 	return 1;
 }
 
+static int sleep_until_arg(void *arg)
+{
+	return rt_sleep_until(*(rt_time *)arg);
+}
+
+/* scope(seconds, limit) -> what leaving a scope gives whose two C tasks sleep that long, with that limit */
+static int scope(lua_State *L)
+{
+	rt_time until = rt_in((rt_time)(luaL_checknumber(L, 1) * 1e9));
+	struct rt_scope owner;
+
+	rt_scope_enter(&owner, rt_in((rt_time)(luaL_checknumber(L, 2) * 1e9)));
+	rt_scope_spawn(&owner, sleep_until_arg, &until);
+	rt_scope_spawn(&owner, sleep_until_arg, &until);
+	lua_pushinteger(L, rt_scope_leave(&owner));
+	return 1;
+}
+
 static const luaL_Reg functions[] = {
 	{"yield", yield},     {"sleep", sleep_for}, {"fail", fail},     {"protect", protect},
-	{"call", call},       {"cpcall", cpcall},   {"resume", resume}, {"echo", through_socket},
+	{"call", call},       {"cpcall", cpcall},   {"resume", resume}, {"echo", through_socket}, {"scope", scope},
 	{"timeout", timeout}, {NULL, NULL},
 };
 

@@ -96,7 +96,7 @@ static int counting_park(struct rt_task *task)
 
 static void count_waits_of(struct rt_task *task)
 {
-	real_park = task->ops->park == counting_park ? real_park : task->ops->park;
+	real_park = task->ops->park;
 	counting_ops = *task->ops;
 	counting_ops.park = counting_park;
 	task->ops = &counting_ops;

@@ -16,6 +16,8 @@ static struct rt_chan *open_chan(size_t capacity)
 
 	ck_assert_int_eq(rt_chan_create(&chan, sizeof(int), capacity), 0);
 	ck_assert_uint_eq(rt_chan_capacity(chan), capacity);
+	/* Fit for elements of every type. */
+	ck_assert_uint_eq((uintptr_t)chan->elements % _Alignof(max_align_t), 0);
 	ck_assert_uint_eq(rt_chan_count(chan), 0);
 	return chan;
 }

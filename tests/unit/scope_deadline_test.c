@@ -6,7 +6,6 @@
 #include "support/in_task.h"
 #include "support/pair.h"
 #include "support/suite.h"
-#include "task/scope.h"
 
 #include <errno.h>
 
@@ -291,57 +290,6 @@ IN_TASK(a_deadline_passes_up_to_its_scope)
 	ck_assert_uint_eq(rt_scope_failures(&scope), 0);
 }
 
-/* ---- Tasks of another kind ---- */
-
-struct foreign {
-	struct rt_scope_child child;
-	int error;
-	unsigned failures_before;
-};
-
-static struct rt_scope *foreign_scope;
-
-/* Has an error of its own; the first one is known by the scope's failures. */
-static int foreign_ended(struct rt_scope_child *child)
-{
-	struct foreign *foreign = container_of(child, struct foreign, child);
-
-	foreign->failures_before = rt_scope_failures(foreign_scope);
-	return foreign->error;
-}
-
-static void finish_at_once(struct rt_task *task)
-{
-	task_finish(task, 0);
-}
-
-static void do_nothing(struct rt_task *task)
-{
-	(void)task;
-}
-
-static const struct task_ops foreign_ops = {.resume = finish_at_once, .ended = do_nothing};
-
-IN_TASK(tasks_of_another_kind_bring_their_own_records)
-{
-	struct rt_scope scope;
-	struct rt_task tasks[2];
-	struct foreign records[2] = {{.error = -EIO}, {.error = -EPIPE}};
-
-	foreign_scope = &scope;
-	rt_scope_enter(&scope, RT_FOREVER);
-	for (int i = 0; i < 2; i++) {
-		task_init(&tasks[i], &foreign_ops, &rt_runtime_current()->executor);
-		records[i].child.ended = foreign_ended;
-		scope_adopt(&scope, &tasks[i], &records[i].child);
-		task_start(&tasks[i]);
-	}
-	ck_assert_int_eq(rt_scope_leave(&scope), -EIO);
-	ck_assert_uint_eq(records[0].failures_before, 0);
-	ck_assert_uint_eq(records[1].failures_before, 1);
-	ck_assert_uint_eq(rt_scope_failures(&scope), 2);
-}
-
 int main(void)
 {
 	Suite *suite = suite_create("scope deadlines");
@@ -360,7 +308,6 @@ int main(void)
 	tcase_add_test(tcase, a_timeout_inside_expires_alone);
 	tcase_add_test(tcase, a_scope_behind_a_shield_has_its_own_deadline);
 	tcase_add_test(tcase, a_deadline_passes_up_to_its_scope);
-	tcase_add_test(tcase, tasks_of_another_kind_bring_their_own_records);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }
