@@ -5,38 +5,40 @@
 #endif
 #include "platform/backtrace.h"
 
+#include <stdlib.h>
+
 #if HAVE_EXECINFO_H
 #include <execinfo.h>
-
-enum { FRAMES = 32 };
-
-void backtrace_prepare(void)
-{
-	void *frame;
-
-	backtrace(&frame, 1);
-}
-
-void backtrace_print(int fd, int skip)
-{
-	void *frames[FRAMES];
-	int count = backtrace(frames, FRAMES);
-
-	/* Our own is one more. */
-	if (count > skip + 1)
-		backtrace_symbols_fd(frames + skip + 1, count - skip - 1, fd);
-}
-
 #else
+#define backtrace(frames, capacity) ((void)(frames), (void)(capacity), 0)
+#define backtrace_symbols(frames, count) ((void)(frames), (void)(count), (char **)NULL)
+#define backtrace_symbols_fd(frames, count, fd) ((void)(frames), (void)(count), (void)(fd))
+#endif
 
+/* The first use loads a library. */
 void backtrace_prepare(void)
 {
+	void *frames[1];
+
+	(void)backtrace(frames, 1);
 }
 
-void backtrace_print(int fd, int skip)
+__attribute__((noinline)) int backtrace_capture(void *frames[static BACKTRACE_FRAMES])
 {
-	(void)fd;
-	(void)skip;
+	return backtrace(frames, BACKTRACE_FRAMES);
 }
 
-#endif
+void backtrace_print(void *const *frames, int count, int skip, FILE *file, int indent)
+{
+	char **symbols = count > skip ? backtrace_symbols(frames, count) : NULL;
+
+	for (int i = skip; symbols && i < count; i++)
+		fprintf(file, "%*s%s\n", indent, "", symbols[i]);
+	free(symbols);
+}
+
+void backtrace_write(void *const *frames, int count, int skip, int fd)
+{
+	if (count > skip)
+		backtrace_symbols_fd(frames + skip, count - skip, fd);
+}

@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* The calling stack's backtrace, by the C library where it has one. */
+/* What is on the calling stack, by the C library where it can tell. */
 #ifndef RT_BACKTRACE_H
 #define RT_BACKTRACE_H
 
-/* To be called once before backtrace_print() is called in a signal handler. */
+#include <stdio.h>
+
+enum { BACKTRACE_FRAMES = 32 };
+
+/* To be called once before any of these is called in a signal handler. */
 void backtrace_prepare(void);
 
-/*
- * Writes the functions that are active on this stack to fd, a line each, without the innermost
- * skip, which count the caller. Nothing where there is no support. Async-signal-safe.
- */
-void backtrace_print(int fd, int skip);
+/* Stores the return addresses on this stack, the innermost first, and returns how many; 0: no support. */
+int backtrace_capture(void *frames[static BACKTRACE_FRAMES]);
+
+/* Prints them, without the first skip, in lines that are indented. */
+void backtrace_print(void *const *frames, int count, int skip, FILE *file, int indent);
+
+/* The same to a descriptor, not indented. Async-signal-safe. */
+void backtrace_write(void *const *frames, int count, int skip, int fd);
 
 #endif

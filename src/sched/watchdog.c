@@ -14,7 +14,9 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 /* How many times within the limit the thread looks: a report is late by one look at most. */
 enum { LOOKS = 8 };
@@ -32,6 +34,14 @@ struct watchdog {
 /* What the handler is to report: the turn in question and the limit's text. */
 static _Atomic uint64_t accused_turn;
 static _Atomic(const char *) accused_seconds;
+
+static void write_backtrace(void)
+{
+	enum { OWN = 4 }; /* down to the signal's frame */
+	void *frames[BACKTRACE_FRAMES];
+
+	backtrace_write(frames, backtrace_capture(frames), OWN, STDERR_FILENO);
+}
 
 /* On the worker, in the middle of the task; if it has ended meanwhile, there is nothing to say. */
 static void report(int signal)
@@ -52,7 +62,7 @@ static void report(int signal)
 		if (task->ops->overtime)
 			task->ops->overtime(task);
 		else
-			backtrace_print(2, 1);
+			write_backtrace();
 	}
 	errno = saved;
 }

@@ -147,13 +147,23 @@ static void describe_wait(const struct rt_task *task, struct rt_task_info *info)
 			 (double)(wait->timer->timer.deadline - rt_now()) / 1e9);
 }
 
+/* "" for those that the program has not named. */
+static const char *name_of(const struct rt_task *task)
+{
+	if (!task->ops->title)
+		return rt_task_name(task);
+	const char *title = task->ops->title(task);
+
+	return title ? title : "";
+}
+
 static void describe(const struct node *node, unsigned depth, struct rt_task_info *info)
 {
 	*info = (struct rt_task_info){
 		.id = node->id,
 		.parent = node->parent->task ? node->parent_id : 0,
 		.depth = depth,
-		.name = rt_task_name(node->task),
+		.name = name_of(node->task),
 		.site = rt_task_site(node->task),
 		.status = status_of(node->task),
 	};
@@ -211,14 +221,16 @@ static void print_task(struct rt_task *task, const struct rt_task_info *info, vo
 	FILE *file = arg;
 	int indent = info->depth < INDENT_MAX ? (int)info->depth * 2 : INDENT_MAX * 2;
 
-	fprintf(file, "%*stask %" PRIu32 " %s (spawned at %s) ", indent, "", info->id, info->name, info->site);
+	fprintf(file, "%*stask %" PRIu32 " ", indent, "", info->id);
+	if (info->name[0])
+		fprintf(file, "'%s' ", info->name);
+	if (strcmp(info->site, "?") != 0)
+		fprintf(file, "(spawned at %s) ", info->site);
 	if (info->waits_for)
 		fprintf(file, "waits for: %s", info->waits_for);
 	else
 		fprintf(file, "is %s", info->status);
 	fprintf(file, "%s%s%s\n", info->detail[0] ? " (" : "", info->detail, info->detail[0] ? ")" : "");
-	/* It may be written by descriptor. */
-	fflush(file);
 	task->ops->print_stack(task, file, indent + 2);
 }
 

@@ -25,6 +25,12 @@ struct self {
 /* Never keep the pointer across a suspension: the thread may be another. */
 struct self *self_get(void);
 
+/* A task starts or stops to run. One writer: no atomic increment. */
+static inline void self_turn(struct self *self)
+{
+	__atomic_store_n(&self->turns, self->turns + 1, __ATOMIC_RELAXED);
+}
+
 /* Counts an operation that did not wait; true when the task should give way now. */
 static inline bool self_spend(struct self *self)
 {
