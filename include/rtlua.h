@@ -27,9 +27,15 @@ struct rtlua_options {
 	const struct rt_runtime_ops *runtime;
 	unsigned workers; /* 0: what suits the runtime */
 	const char *name; /* in front of messages on stderr; kept as a pointer; NULL: "rtlua" */
+	/* Nanoseconds after which a task that has not given way is reported; 0: never. Takes SIGURG. */
+	rt_time watchdog;
+	/* During rtlua_run(), SIGQUIT prints all tasks, and the first SIGINT cancels the main task. */
+	bool signals;
+	/* rtlua_run() names the tasks that main has left behind, and is then not successful. */
+	bool strict;
 };
 
-#define RTLUA_OPTIONS_INIT {NULL, NULL, 0, NULL}
+#define RTLUA_OPTIONS_INIT {NULL, NULL, 0, NULL, 0, false, false}
 
 /*
  * Makes an engine with the standard Lua libraries; options may be NULL. If a
@@ -75,7 +81,7 @@ RT_API int rtlua_spawn_file(struct rtlua *lua, const char *path);
  * task, until it has ended; then cancels the tasks that are left and waits for
  * their end. Its error is reported on stderr. Returns the exit code: 0, or 1 if
  * main or a task that nobody joined has failed, or when nothing was left that
- * could wake any task ("deadlock"). Not with a host's event_base or inside of a task: -EBUSY.
+ * could wake any task ("deadlock"); 130 when SIGINT has cancelled main and it has ended by that. Not with a host's event_base or inside of a task: -EBUSY.
  */
 RT_API int rtlua_run(struct rtlua *lua, int nargs);
 

@@ -26,11 +26,18 @@ struct rt_runtime_options {
 	size_t stack_size; /* of C tasks, in bytes; 0: 64 KiB */
 	unsigned workers; /* 0: what suits the runtime */
 	struct event_base *event_base; /* NULL: a loop of its own */
+	/*
+	 * Nanoseconds: a task that has not given way for so long is reported on stderr, by name,
+	 * once, while it still runs. Takes a thread and SIGURG. 0: no.
+	 */
+	rt_time watchdog;
 };
 
 /*
  * Defines main(): runs fn as the first task and exits with its result. A
- * negative result is taken for -errno: it is printed and the exit code is 1.
+ * negative result is taken for -errno: it is printed and the exit code is 1. When
+ * no task can ever go on, "deadlock" and what each of them waits for are printed; the
+ * exit code is 1. SIGQUIT prints what every task is doing.
  *
  *	RT_MAIN(async_main)             on rt_native
  *	RT_MAIN(async_main, rt_stealing)
@@ -136,12 +143,15 @@ struct rt_runtime {
 	struct rt_executor executor;
 	const struct rt_runtime_ops *ops;
 	struct rt_task *tasks; /* C tasks, all of them */
+	void *task_groups; /* others, for lists */
+	uint32_t last_task_id;
 	size_t task_count; /* tasks that have not ended, of every kind */
 	bool *drained; /* set when task_count becomes 0; may be NULL */
 	size_t watching; /* directions of descriptors that a task waits for */
 	unsigned users; /* who has opened it or joined in */
 	size_t stack_size;
 	void *stacks; /* the library's cache of C stacks */
+	void *watchdog; /* or NULL */
 };
 
 /*

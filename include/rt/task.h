@@ -10,6 +10,7 @@
 #define RT_TASK_H
 
 #include <rt/time.h>
+#include <stdio.h>
 
 RT_BEGIN_DECLS
 
@@ -67,6 +68,32 @@ RT_API bool rt_task_cancelled(const struct rt_task *task);
 /* What the task is called, and "file:line" of its spawn ("?" if unknown). */
 RT_API const char *rt_task_name(const struct rt_task *task);
 RT_API const char *rt_task_site(const struct rt_task *task);
+
+/* What a task is doing, as rt_task_list() and rt_task_dump() tell it. */
+struct rt_task_info {
+	uint32_t id; /* of the runtime's tasks, from 1 on */
+	uint32_t parent; /* the id of the task that has spawned it; 0: none, or it has ended */
+	unsigned depth; /* how many parents there are */
+	const char *name; /* "" for a Lua task without one */
+	const char *site; /* "file:line" of the spawn */
+	const char *status; /* "runnable", "running", "waiting" */
+	const char *waits_for; /* "sleep", "receive", ...; NULL if it does not wait */
+	char detail[96]; /* what exactly, and until when; may be "" */
+};
+
+/*
+ * Calls visit for every task of this thread's runtime, in C or in Lua, each after the task
+ * that has spawned it. The strings are valid during the call, which must not spawn or end
+ * tasks. Returns how many there are, -EPERM without a runtime, -EINVAL, -ENOMEM. Does not
+ * suspend.
+ */
+RT_API int rt_task_list(void (*visit)(const struct rt_task_info *info, void *arg), void *arg);
+
+/*
+ * Prints the same to file as a tree, with what is on each task's stack. The functions
+ * of C tasks have names if the program is linked with -rdynamic. Does not suspend.
+ */
+RT_API void rt_task_dump(FILE *file);
 
 /*
  * A key of task-local values: a static object, whose address is what counts.

@@ -21,8 +21,19 @@ task.spawn = core.spawn
 -- The running task, or nil outside of one.
 task.current = core.current
 
--- All tasks that have not ended.
-task.list = core.list
+-- list([{traceback = true}]) -> an array of what the tasks of the runtime, in Lua and in C, are doing
+-- that have not ended, each after the one that has spawned it: {id=, parent=, name=, site=, status=,
+-- waits_for=, detail=, traceback=}. Numbers and strings only, to be written as JSON; what there is not
+-- is absent. status is "runnable", "running" or "waiting". Does not wait.
+function task.list(options)
+  if options ~= nil and type(options) ~= "table" then
+    error(("bad argument #1 to 'list' (table expected, got %s)"):format(type(options)), 2)
+  end
+  return core.list(options and options.traceback)
+end
+
+-- dump([file]): prints the same as a tree, with what is on each stack, to a file or stderr. Does not wait.
+task.dump = core.dump
 
 -- Lets the other tasks run. Waits.
 function task.yield()
@@ -56,24 +67,24 @@ Task.cancel = core.cancel
 Task.status = core.status
 
 -- task.name may be set.
-local names = setmetatable({}, {__mode = "k"})
+local title, set_title = core.title, core.set_title
 local meta = core.Task
 local NAME = "name"
 
 function meta.__index(self, key)
   local method = Task[key]
   if method then return method end
-  if key == NAME then return names[self] end
+  if key == NAME then return title(self) end
 end
 
 function meta.__newindex(self, key, value)
   if key ~= NAME then error(("a task has no field '%s'"):format(tostring(key)), 2) end
   if value ~= nil and type(value) ~= "string" then error("the name of a task is a string", 2) end
-  names[self] = value
+  set_title(self, value)
 end
 
 function meta.__tostring(self)
-  local name = names[self]
+  local name = title(self)
   if name then return ("task '%s' (%s)"):format(name, core.site(self)) end
   return ("task (%s)"):format(core.site(self))
 end

@@ -113,6 +113,9 @@ static int run_program(const struct options *options, int argc, char **argv)
 	engine.runtime = options->runtime;
 	engine.workers = options->workers;
 	engine.name = program;
+	engine.watchdog = options->watchdog;
+	engine.strict = options->strict;
+	engine.signals = true;
 	int err = rtlua_open(&lua, &engine);
 
 	if (err < 0) {

@@ -28,7 +28,12 @@ void options_print_help(const char *program)
 		printf(" %s", rt_runtime_name(i));
 	printf("\n"
 	       "  --workers=N       how many threads it uses\n"
-	       "  --help            this text\n");
+	       "  --watchdog[=S]    report a task that has not given way for S seconds (1)\n"
+	       "  --strict          name the tasks that main leaves behind; they make the exit code 1\n"
+	       "  --help            this text\n"
+	       "\n"
+	       "SIGQUIT (Ctrl-\\) prints what every task is doing. SIGINT (Ctrl-C) cancels the script, a second\n"
+	       "one kills it.\n");
 }
 
 static int complain(const char *program, const char *what, const char *argument)
@@ -56,9 +61,20 @@ static int set_runtime(struct options *options, const char *program, const char 
 	return options->runtime ? 0 : complain(program, "unknown runtime", name);
 }
 
+static int set_watchdog(struct options *options, const char *program, const char *text)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end || !(seconds >= 0.001 && seconds <= 86400))
+		return complain(program, "--watchdog takes a number of seconds from 0.001 to 86400, not", text);
+	options->watchdog = (rt_time)(seconds * 1e9);
+	return 0;
+}
+
 static int read_long(struct options *options, const char *program, const char *argument)
 {
-	static const char runtime[] = "--runtime=", workers[] = "--workers=";
+	static const char runtime[] = "--runtime=", workers[] = "--workers=", watchdog[] = "--watchdog=";
 
 	if (strcmp(argument, "--help") == 0) {
 		options->help = true;
@@ -68,6 +84,14 @@ static int read_long(struct options *options, const char *program, const char *a
 		options->version = true;
 		return 0;
 	}
+	if (strcmp(argument, "--strict") == 0) {
+		options->strict = true;
+		return 0;
+	}
+	if (strcmp(argument, "--watchdog") == 0)
+		return set_watchdog(options, program, "1");
+	if (strncmp(argument, watchdog, sizeof watchdog - 1) == 0)
+		return set_watchdog(options, program, argument + sizeof watchdog - 1);
 	if (strncmp(argument, runtime, sizeof runtime - 1) == 0)
 		return set_runtime(options, program, argument + sizeof runtime - 1);
 	if (strncmp(argument, workers, sizeof workers - 1) == 0)

@@ -14,6 +14,8 @@ struct step {
 struct options {
 	const struct rt_runtime_ops *runtime; /* NULL: the default */
 	unsigned workers;
+	rt_time watchdog; /* 0: none */
+	bool strict;
 	struct step *steps;
 	int step_count;
 	bool version, help, interactive;

@@ -107,9 +107,16 @@ void carrier_park(struct lua_task *task)
 	void **running = lua_task_vm(task)->running;
 	lua_State *L = probe_state(running);
 
+	task->carrier->state = L;
 	fiber_switch(&task->carrier->fiber, &self_get()->thread);
+	task->carrier->state = NULL;
 	if (running)
 		*running = L;
+}
+
+lua_State *carrier_state(const struct lua_task *task)
+{
+	return task->carrier ? task->carrier->state : NULL;
 }
 
 void carrier_abandon(struct lua_task *task)

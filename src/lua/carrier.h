@@ -21,6 +21,7 @@ struct carrier {
 	struct fiber fiber;
 	struct vm *vm;
 	struct lua_task *task; /* NULL: idle */
+	lua_State *state; /* the coroutine that waits on it; NULL: none does, or nobody knows */
 	struct carrier *next; /* idle */
 };
 
@@ -32,6 +33,9 @@ int carrier_run(struct lua_task *task, void (*work)(struct lua_task *task));
 
 /* Leaves the stack of the running task's carrier, which stays the task's. */
 void carrier_park(struct lua_task *task);
+
+/* The coroutine that was running when the task parked its carrier, or NULL. */
+lua_State *carrier_state(const struct lua_task *task);
 
 /* Gives the stack of a task that will never be resumed back. */
 void carrier_abandon(struct lua_task *task);

@@ -51,6 +51,7 @@ static int load_core(lua_State *L)
 	lib_udp_open(L, vm);
 	lib_fd_open(L, vm);
 	lib_gate_open(L, vm);
+	lib_report_open(L, vm);
 	lib_runtime_open(L, vm);
 	return 1;
 }

@@ -33,7 +33,7 @@ static int gate_new(lua_State *L)
 /* gate_wait(gate) -> nothing, or the reason */
 static int gate_wait(lua_State *L)
 {
-	static const struct wait_kind loading = {"require", stop_waiting};
+	static const struct wait_kind loading = {.what = "require", .detach = stop_waiting};
 	struct gate *gate = luaL_checkudata(L, 1, gate_metatable);
 	struct lua_task *task = lua_task_running(L, vm_upvalue(L), "require");
 

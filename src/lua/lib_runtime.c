@@ -66,7 +66,7 @@ static int run_main(lua_State *L)
 		return vm_error(L, "cannot start the runtime: %s", error_text(err));
 	vm_start(vm, runtime);
 	vm->failed = 0;
-	int count = main_task_run(L, vm, lua_gettop(L) - 2);
+	int count = main_task_run(L, vm, lua_gettop(L) - 2, NULL);
 
 	end(vm, runtime);
 	lua_pushboolean(L, count >= 0);

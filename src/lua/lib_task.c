@@ -57,7 +57,7 @@ static void push_error_with_traceback(lua_State *L, struct lua_task *task)
 		lua_pop(L, 1);
 		return;
 	}
-	lua_pushfstring(L, "%s\ntask spawned at %s, %s", lua_tostring(L, -2), task->site, lua_tostring(L, -1));
+	lua_pushfstring(L, "%s\ntask spawned at %s, %s", lua_tostring(L, -2), lua_task_site(task), lua_tostring(L, -1));
 }
 
 static struct lua_task *check_ended(lua_State *L)
@@ -145,7 +145,7 @@ static int site(lua_State *L)
 {
 	struct lua_task *task = vm_check(L, vm_upvalue(L), 1, OBJECT_TASK);
 
-	lua_pushstring(L, task->site);
+	lua_pushstring(L, lua_task_site(task));
 	return 1;
 }
 
@@ -156,24 +156,6 @@ static int current(lua_State *L)
 	if (!task || lua_task_vm(task) != vm_upvalue(L))
 		return 0;
 	lua_task_push(L, task);
-	return 1;
-}
-
-/* list() -> {task, ...}: those that have not ended */
-static int list(lua_State *L)
-{
-	struct vm *vm = vm_upvalue(L);
-	int count = 0;
-
-	lua_newtable(L);
-	for (int i = 0; i < vm->slot_count; i++) {
-		struct lua_task *task = slot_task(&vm->slots[i]);
-
-		if (!task)
-			continue;
-		lua_task_push(L, task);
-		lua_rawseti(L, -2, ++count);
-	}
 	return 1;
 }
 
@@ -214,7 +196,6 @@ static const luaL_Reg functions[] = {
 	{"status", status},
 	{"site", site},
 	{"current", current},
-	{"list", list},
 	{"yield", yield},
 	{"carriers", carriers},
 	{"failure", failure},

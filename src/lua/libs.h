@@ -13,6 +13,7 @@ void lib_listener_open(lua_State *L, struct vm *vm);
 void lib_udp_open(lua_State *L, struct vm *vm);
 void lib_fd_open(lua_State *L, struct vm *vm);
 void lib_gate_open(lua_State *L, struct vm *vm);
+void lib_report_open(lua_State *L, struct vm *vm);
 void lib_runtime_open(lua_State *L, struct vm *vm);
 
 #endif

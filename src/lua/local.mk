@@ -17,6 +17,7 @@ librtlua_la_SOURCES = \
 	src/lua/lib_fd.c \
 	src/lua/lib_gate.c \
 	src/lua/lib_listener.c \
+	src/lua/lib_report.c \
 	src/lua/lib_runtime.c \
 	src/lua/lib_task.c \
 	src/lua/lib_time.c \

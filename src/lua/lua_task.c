@@ -22,6 +22,9 @@
 /* Coroutines kept for reuse. */
 enum { SLOTS_KEPT = 256 };
 
+/* What the bits of lua_task.slot can tell apart. */
+enum { SLOTS_MAX = (1 << 23) - 1 };
+
 static struct lua_task *lua_task(const struct rt_task *task)
 {
 	return container_of(task, struct lua_task, task);
@@ -36,6 +39,8 @@ static lua_State *coroutine(const struct lua_task *task)
 
 static int new_slot(lua_State *L, struct vm *vm)
 {
+	if (vm->slot_count == SLOTS_MAX)
+		vm_error(L, "too many tasks");
 	if (vm->slot_count == vm->slot_capacity) {
 		int capacity = vm->slot_capacity + vm->slot_capacity / 4 + 16;
 		struct slot *slots = realloc(vm->slots, (size_t)capacity * sizeof *slots);
@@ -252,7 +257,7 @@ static int refuse(struct lua_task *task, const char *where)
 	if (!vm->refused) {
 		fflush(stdout);
 		fprintf(stderr, "%s: the task spawned at %s has called a function that waits %s: it fails with ENOTSUP\n",
-			vm->name, task->site, where);
+			vm->name, lua_task_site(task), where);
 	}
 	vm->refused = true;
 	return -ENOTSUP;
@@ -292,7 +297,97 @@ static const char *name_of(const struct rt_task *task)
 
 static const char *site_of(const struct rt_task *task)
 {
-	return lua_task(task)->site;
+	return lua_task_site(lua_task(task));
+}
+
+static void ids_of(const struct rt_task *task, uint32_t *id, uint32_t *parent)
+{
+	*id = lua_task(task)->id;
+	*parent = lua_task(task)->parent;
+}
+
+/* The string is kept by the table that it comes from. */
+static const char *title_of(const struct rt_task *task)
+{
+	const struct lua_task *self = lua_task(task);
+	lua_State *anchors = lua_task_vm(self)->anchors;
+
+	if (self->slot < 0)
+		return NULL;
+	lua_rawgeti(anchors, VM_TASKS, self->slot + 1);
+	lua_rawget(anchors, VM_NAMES);
+	const char *title = lua_tostring(anchors, -1);
+
+	lua_pop(anchors, 1);
+	return title;
+}
+
+void lua_task_set_title(lua_State *L, const struct lua_task *task, const char *title)
+{
+	lua_State *anchors = lua_task_vm(task)->anchors;
+
+	lua_task_push(L, task);
+	lua_pushstring(L, title);
+	lua_xmove(L, anchors, 2);
+	lua_rawset(anchors, VM_NAMES);
+}
+
+struct printing {
+	struct lua_task *task;
+	FILE *file;
+	int indent;
+};
+
+static void print_lines(FILE *file, const char *text, int indent)
+{
+	while (*text) {
+		int length = (int)strcspn(text, "\n");
+
+		fprintf(file, "%*s%.*s\n", indent, "", length, text);
+		text += length + (text[length] == '\n');
+	}
+}
+
+static int print_traceback(lua_State *L)
+{
+	const struct printing *printing = lua_touserdata(L, 1);
+
+	lua_task_traceback(L, printing->task);
+	print_lines(printing->file, lua_tostring(L, -1), printing->indent);
+	return 0;
+}
+
+/* Asked for by a task of the VM itself, on the stack of that one. */
+static void print_stack(struct rt_task *task, FILE *file, int indent)
+{
+	struct vm *vm = lua_task_vm(lua_task(task));
+	struct lua_task *current = lua_task_current();
+	struct printing printing = {lua_task(task), file, indent};
+	bool own = current && lua_task_vm(current) == vm;
+	lua_State *running = own ? probe_state(vm->running) : NULL;
+
+	if (!lua_task(task)->started)
+		return;
+	if (lua_cpcall(running ? running : vm->L, print_traceback, &printing) != 0)
+		lua_pop(running ? running : vm->L, 1);
+}
+
+/* Hooks are not called in compiled code: a task that never leaves it is only named. */
+static void print_overtime(lua_State *L, lua_Debug *ar)
+{
+	(void)ar;
+	lua_sethook(L, NULL, 0, 0);
+	luaL_traceback(L, L, NULL, 0);
+	fprintf(stderr, "%s\n", lua_tostring(L, -1));
+	lua_pop(L, 1);
+}
+
+static void overtime(const struct rt_task *task)
+{
+	const struct lua_task *self = lua_task(task);
+
+	if (!lua_gethook(coroutine(self)))
+		lua_sethook(coroutine(self), print_overtime, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
 }
 
 /* Async-signal-unsafe in theory, but the process is about to die anyway, and this allocates nothing. */
@@ -324,7 +419,11 @@ static const struct task_ops lua_task_ops = {
 	.ended = ended,
 	.name = name_of,
 	.site = site_of,
+	.title = title_of,
+	.ids = ids_of,
+	.print_stack = print_stack,
 	.report = report,
+	.overtime = overtime,
 };
 
 /* ---- For the rest of the binding ---- */
@@ -333,7 +432,7 @@ struct lua_task *lua_task_spawn(lua_State *L, struct vm *vm, int nargs, int leve
 {
 	if (!vm->runtime)
 		vm_error(L, "no runtime is running on this thread");
-	const char *site = site_at(vm->sites, L, level);
+	uint16_t site = site_at(vm->sites, L, level);
 	struct lua_task *task = vm_new(L, vm, OBJECT_TASK, sizeof *task);
 	int slot = acquire_slot(L, vm);
 	lua_State *thread = vm->slots[slot].L;
@@ -350,6 +449,8 @@ struct lua_task *lua_task_spawn(lua_State *L, struct vm *vm, int nargs, int leve
 	task_init(&task->task, &lua_task_ops, &vm->strand.executor);
 	task->slot = slot;
 	task->site = site;
+	task->id = ++vm->runtime->last_task_id;
+	task->parent = task_current_id();
 	task->values = (uint16_t)nargs;
 	vm->slots[slot].u.task = task;
 	task_start(&task->task);
@@ -409,7 +510,28 @@ void lua_task_push(lua_State *L, const struct lua_task *task)
 
 void lua_task_traceback(lua_State *L, struct lua_task *task)
 {
-	luaL_traceback(L, coroutine(task), NULL, 0);
+	lua_State *waiting = carrier_state(task);
+
+	if (!waiting || waiting == coroutine(task)) {
+		luaL_traceback(L, coroutine(task), NULL, 0);
+		return;
+	}
+	luaL_traceback(L, waiting, NULL, 0);
+	luaL_traceback(L, coroutine(task), "\nin a coroutine of", 0);
+	lua_concat(L, 2);
+}
+
+struct rt_task *lua_task_next(struct task_group *group, struct rt_task *task)
+{
+	struct vm *vm = container_of(group, struct vm, group);
+
+	for (int i = task ? lua_task(task)->slot + 1 : 0; i < vm->slot_count; i++) {
+		struct lua_task *next = slot_task(&vm->slots[i]);
+
+		if (next)
+			return &next->task;
+	}
+	return NULL;
 }
 
 void lua_task_abandon(struct lua_task *task)

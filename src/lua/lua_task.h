@@ -3,6 +3,7 @@
 #ifndef RT_LUA_TASK_H
 #define RT_LUA_TASK_H
 
+#include "lua/site.h"
 #include "lua/vm.h"
 
 enum lua_task_outcome { OUTCOME_NONE, OUTCOME_VALUES, OUTCOME_ERROR, OUTCOME_CANCELLED };
@@ -11,9 +12,10 @@ enum lua_task_outcome { OUTCOME_NONE, OUTCOME_VALUES, OUTCOME_ERROR, OUTCOME_CAN
 struct lua_task {
 	struct rt_task task;
 	struct carrier *carrier; /* that runs it, or is kept by it */
-	const char *site;
-	int slot; /* -1 after its end */
+	uint32_t id, parent; /* the parent's id, or 0 */
+	uint16_t site; /* in the VM's table */
 	uint16_t values; /* arguments at the start, results at the end; a Lua stack has less than 2^16 slots */
+	int slot : 24; /* -1 after its end */
 	bool started : 1;
 	bool yielded : 1; /* waits with its carrier given back */
 	uint8_t outcome : 2;
@@ -22,6 +24,11 @@ struct lua_task {
 static inline struct vm *lua_task_vm(const struct lua_task *task)
 {
 	return container_of(task->task.executor, struct vm, strand.executor);
+}
+
+static inline const char *lua_task_site(const struct lua_task *task)
+{
+	return site_text(lua_task_vm(task)->sites, task->site);
 }
 
 /*
@@ -46,8 +53,17 @@ int lua_task_suspend(lua_State *L, struct lua_task *task, rt_time deadline);
 /* Pushes the handle. */
 void lua_task_push(lua_State *L, const struct lua_task *task);
 
-/* Writes a traceback of a task, running or not, to the string on top of L: pushes it. */
+/* Gives it a name. May raise. */
+void lua_task_set_title(lua_State *L, const struct lua_task *task, const char *title);
+
+/*
+ * Pushes the traceback of a task, running or not; of one that has kept its carrier it begins with
+ * the coroutine that waits.
+ */
 void lua_task_traceback(lua_State *L, struct lua_task *task);
+
+/* The one after task of the VM, which is the group. */
+struct rt_task *lua_task_next(struct task_group *group, struct rt_task *task);
 
 /* Frees what tasks leave behind for reuse. */
 void lua_task_free_timers(struct vm *vm);

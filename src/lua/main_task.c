@@ -9,8 +9,10 @@
 #include "lua/failure.h"
 #include "lua/lua_task.h"
 #include "runtime/lifecycle.h"
+#include "runtime/signals.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 /* Sets a flag when a task ends, being one of its joiners. */
@@ -25,25 +27,11 @@ static void set_flag(struct rt_waiter *waiter, int result)
 	container_of(waiter, struct flag, waiter)->set = true;
 }
 
-static void report_task(struct vm *vm, struct lua_task *task)
-{
-	const char *what = task->started ? task->task.wait.kind->what : "its first turn";
-
-	lua_task_traceback(vm->L, task);
-	fprintf(stderr, "task spawned at %s waits for: %s\n%s\n", task->site, what, lua_tostring(vm->L, -1));
-	lua_pop(vm->L, 1);
-}
-
-static void report_deadlock(struct vm *vm)
+static void report_deadlock(const struct vm *vm)
 {
 	fflush(stdout);
 	fprintf(stderr, "%s: deadlock: every task waits for something that nothing can bring about\n", vm->name);
-	for (int i = 0; i < vm->slot_count; i++) {
-		struct lua_task *task = slot_task(&vm->slots[i]);
-
-		if (task)
-			report_task(vm, task);
-	}
+	rt_task_dump(stderr);
 }
 
 /* The error and its traceback, which the results of the task hold. */
@@ -68,19 +56,33 @@ static int push_results(lua_State *L, struct lua_task *task, int handle)
 	return task->values;
 }
 
-int main_task_run(lua_State *L, struct vm *vm, int nargs)
+static int run(struct vm *vm, struct lua_task *task, const bool *done, bool *interrupted)
+{
+	if (interrupted)
+		signals_open(vm->runtime, &task->task);
+	int err = vm->runtime->ops->run(vm->runtime, done);
+
+	if (!*done && err == -EDEADLK)
+		report_deadlock(vm);
+	if (interrupted) {
+		*interrupted = signals_interrupted();
+		signals_close();
+	}
+	return err;
+}
+
+int main_task_run(lua_State *L, struct vm *vm, int nargs, bool *interrupted)
 {
 	struct flag done = {.waiter.wake = set_flag};
 	struct lua_task *task = lua_task_spawn(L, vm, nargs, 0);
 	int handle = lua_gettop(L);
 
+	lua_task_set_title(L, task, "main");
 	ring_push(&task->task.joiners, &done.waiter);
-	int err = vm->runtime->ops->run(vm->runtime, &done.set);
+	int err = run(vm, task, &done.set, interrupted);
 
 	if (!done.set) {
 		ring_remove(&task->task.joiners, &done.waiter);
-		if (err == -EDEADLK)
-			report_deadlock(vm);
 		lua_settop(L, handle - 1);
 		return err;
 	}
@@ -90,6 +92,23 @@ int main_task_run(lua_State *L, struct vm *vm, int nargs)
 
 	lua_remove(L, handle);
 	return count;
+}
+
+static void print_left(struct rt_task *task, const struct rt_task_info *info, void *arg)
+{
+	const struct vm *vm = arg;
+
+	(void)task;
+	fprintf(stderr, "%s: main has left a task behind: task %" PRIu32 " %s%s(spawned at %s)\n", vm->name, info->id,
+		info->name, info->name[0] ? " " : "", info->site);
+}
+
+size_t main_task_report_left(const struct vm *vm)
+{
+	fflush(stdout);
+	int count = task_list(print_left, (void *)vm);
+
+	return count > 0 ? (size_t)count : 0;
 }
 
 void main_task_end(struct vm *vm)
@@ -102,6 +121,6 @@ void main_task_end(struct vm *vm)
 
 		if (task)
 			fprintf(stderr, "%s: the task spawned at %s ignores its cancellation and is abandoned\n",
-				vm->name, task->site);
+				vm->name, lua_task_site(task));
 	}
 }

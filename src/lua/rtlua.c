@@ -23,6 +23,7 @@ struct rtlua {
 	struct vm *vm;
 	struct rt_runtime *runtime;
 	bool guest; /* in a host's loop */
+	bool signals, strict;
 	char *error;
 };
 
@@ -57,9 +58,15 @@ static int make_state(struct rtlua *lua, const char *name)
 
 static int make_runtime(struct rtlua *lua, const struct rtlua_options *options)
 {
-	struct rt_runtime_options runtime = {.event_base = options->event_base, .workers = options->workers};
+	struct rt_runtime_options runtime = {
+		.event_base = options->event_base,
+		.workers = options->workers,
+		.watchdog = options->watchdog,
+	};
 
 	lua->guest = options->event_base;
+	lua->signals = options->signals;
+	lua->strict = options->strict;
 	lua->runtime = rt_runtime_current();
 	if (lua->runtime) {
 		runtime_join(lua->runtime);
@@ -223,25 +230,37 @@ int rtlua_spawn_file(struct rtlua *lua, const char *path)
 	}
 }
 
-int rtlua_run(struct rtlua *lua, int nargs)
+static void report_error(struct rtlua *lua)
 {
 	lua_State *L = lua->L;
+	const char *traceback = lua_tostring(L, -1);
+
+	lua_pushvalue(L, -2);
+	failure_print(lua->vm, L, traceback);
+}
+
+int rtlua_run(struct rtlua *lua, int nargs)
+{
+	enum { INTERRUPTED = 130 }; /* as shells tell SIGINT */
+	lua_State *L = lua->L;
 	int base = lua_gettop(L) - nargs - 1;
+	bool interrupted = false;
 
 	if (lua->guest || rt_task_current()) {
 		lua_settop(L, base);
 		return -EBUSY;
 	}
-	int result = main_task_run(L, lua->vm, nargs);
+	int result = main_task_run(L, lua->vm, nargs, lua->signals ? &interrupted : NULL);
 
-	if (result == -1) {
-		const char *traceback = lua_tostring(L, -1);
+	interrupted = interrupted && result == -1 && cancelled_is(L, -2);
+	if (result == -1 && !interrupted)
+		report_error(lua);
+	size_t left = lua->strict ? main_task_report_left(lua->vm) : 0;
 
-		lua_pushvalue(L, -2);
-		failure_print(lua->vm, L, traceback);
-	}
 	main_task_end(lua->vm);
 	failures_report(lua->vm);
 	lua_settop(L, base);
-	return result < 0 || lua->vm->failed > 0;
+	if (interrupted)
+		return INTERRUPTED;
+	return result < 0 || lua->vm->failed > 0 || left > 0;
 }

@@ -6,7 +6,6 @@
 #include "lua/site.h"
 
 #include <lauxlib.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +14,12 @@
 struct site {
 	const char *source; /* LuaJIT's own string: equal sources have the same address */
 	int line;
-	char *text; /* NULL: free */
+	uint16_t number; /* 0: free */
 };
 
 struct site_table {
 	struct site *sites;
+	char **texts; /* by number, less one; half as many as there are sites */
 	size_t count, capacity;
 	int anchors; /* in the registry: sources as keys */
 };
@@ -39,8 +39,9 @@ void site_table_destroy(struct site_table *table)
 {
 	if (!table)
 		return;
-	for (size_t i = 0; i < table->capacity; i++)
-		free(table->sites[i].text);
+	for (size_t i = 0; i < table->count; i++)
+		free(table->texts[i]);
+	free(table->texts);
 	free(table->sites);
 	free(table);
 }
@@ -53,7 +54,7 @@ static struct site *find(struct site_table *table, const char *source, int line)
 	for (;; i++) {
 		struct site *site = &table->sites[i & mask];
 
-		if (!site->text || (site->source == source && site->line == line))
+		if (!site->number || (site->source == source && site->line == line))
 			return site;
 	}
 }
@@ -62,13 +63,18 @@ static int grow(struct site_table *table)
 {
 	struct site_table larger = {.capacity = table->capacity ? table->capacity * 2 : 64};
 
+	char **texts = realloc(table->texts, larger.capacity / 2 * sizeof *texts);
+
+	if (!texts)
+		return -1;
+	table->texts = texts;
 	larger.sites = calloc(larger.capacity, sizeof *larger.sites);
 	if (!larger.sites)
 		return -1;
 	for (size_t i = 0; i < table->capacity; i++) {
 		struct site *site = &table->sites[i];
 
-		if (site->text)
+		if (site->number)
 			*find(&larger, site->source, site->line) = *site;
 	}
 	free(table->sites);
@@ -95,22 +101,36 @@ static void anchor(struct site_table *table, lua_State *L, const char *source)
 	lua_pop(L, 1);
 }
 
-const char *site_at(struct site_table *table, lua_State *L, int level)
+/* 0 without memory, or after 65,535 of them. */
+static uint16_t add(struct site_table *table, struct site *site, const lua_Debug *ar)
+{
+	char *text = table->count < UINT16_MAX ? describe(ar) : NULL;
+
+	if (!text)
+		return 0;
+	table->texts[table->count++] = text;
+	site->source = ar->source;
+	site->line = ar->currentline;
+	return site->number = (uint16_t)table->count;
+}
+
+uint16_t site_at(struct site_table *table, lua_State *L, int level)
 {
 	lua_Debug ar;
 
 	if (!lua_getstack(L, level, &ar) || !lua_getinfo(L, "Sl", &ar) || ar.currentline < 0)
-		return "?";
+		return 0;
 	if (table->count * 2 >= table->capacity && grow(table) < 0)
-		return "?";
+		return 0;
 	struct site *site = find(table, ar.source, ar.currentline);
 
-	if (!site->text) {
-		anchor(table, L, ar.source);
-		site->source = ar.source;
-		site->line = ar.currentline;
-		site->text = describe(&ar);
-		table->count += site->text != NULL;
-	}
-	return site->text ? site->text : "?";
+	if (site->number)
+		return site->number;
+	anchor(table, L, ar.source);
+	return add(table, site, &ar);
+}
+
+const char *site_text(const struct site_table *table, uint16_t site)
+{
+	return site > 0 ? table->texts[site - 1] : "?";
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Spawn sites: "file.lua:12", one string for each place in the program. */
+/* Spawn sites: "file.lua:12", one number and one string for each place in the program. */
 #ifndef RT_LUA_SITE_H
 #define RT_LUA_SITE_H
 
 #include <lua.h>
+#include <stdint.h>
 
 struct site_table;
 
@@ -11,7 +12,10 @@ struct site_table;
 struct site_table *site_table_create(lua_State *L);
 void site_table_destroy(struct site_table *table);
 
-/* The place at that level of L's stack; "?" if there is none. Valid as long as the table. */
-const char *site_at(struct site_table *table, lua_State *L, int level);
+/* The place at that level of L's stack; 0 if there is none, or one too many to be told apart. */
+uint16_t site_at(struct site_table *table, lua_State *L, int level);
+
+/* Its text, "?" for 0. Valid as long as the table. Async-signal-safe. */
+const char *site_text(const struct site_table *table, uint16_t site);
 
 #endif

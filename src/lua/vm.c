@@ -73,6 +73,15 @@ static struct vm *allocate(lua_State *L, const char *name)
 	return vm;
 }
 
+static void push_weak_table(lua_State *L)
+{
+	lua_newtable(L);
+	lua_createtable(L, 0, 1);
+	lua_pushliteral(L, "k");
+	lua_setfield(L, -2, "__mode");
+	lua_setmetatable(L, -2);
+}
+
 struct vm *vm_create(lua_State *L, const char *name)
 {
 	struct vm *vm = allocate(L, name);
@@ -85,6 +94,7 @@ struct vm *vm_create(lua_State *L, const char *name)
 	lua_newtable(vm->anchors);
 	lua_newtable(vm->anchors);
 	lua_pushliteral(vm->anchors, "__call");
+	push_weak_table(vm->anchors);
 	vm->sites = site_table_create(L);
 	vm->running = probe_running(L);
 	vm->hook_mask = probe_hook_mask(L);
@@ -101,6 +111,8 @@ void vm_start(struct vm *vm, struct rt_runtime *runtime)
 {
 	vm->runtime = runtime;
 	strand_init(&vm->strand, &runtime->executor);
+	vm->group.next_task = lua_task_next;
+	task_groups_add(runtime, &vm->group);
 }
 
 void vm_cancel(struct vm *vm)
@@ -124,6 +136,7 @@ void vm_stop(struct vm *vm)
 			lua_task_abandon(task);
 	}
 	lua_task_free_timers(vm);
+	task_groups_remove(vm->runtime, &vm->group);
 	failures_report(vm);
 	carriers_trim(vm, 0);
 	stack_pool_destroy(vm->stacks);

@@ -36,9 +36,13 @@ static inline struct lua_task *slot_task(const struct slot *slot)
 
 struct vm {
 	struct strand strand;
+	struct task_group group;
 	struct rt_runtime *runtime; /* NULL: not started */
 	lua_State *L; /* a coroutine of our own for protected calls outside of tasks */
-	/* Another, whose stack holds the tables that keep tasks and coroutines alive, by slot + 1; and "__call". */
+	/*
+	 * Another, whose stack holds the tables that keep tasks and coroutines alive, by slot + 1; "__call";
+	 * and the names that tasks have been given, by task.
+	 */
 	lua_State *anchors;
 	struct slot *slots;
 	int slot_count, slot_capacity, idle_slot;
@@ -60,7 +64,7 @@ struct vm {
 	char *buffer; /* VM_BUFFER bytes that a try reads into */
 };
 
-enum { VM_TASKS = 1, VM_THREADS = 2, VM_CALL = 3, VM_BUFFER = 65536 };
+enum { VM_TASKS = 1, VM_THREADS = 2, VM_CALL = 3, VM_NAMES = 4, VM_BUFFER = 65536 };
 
 /* Sets up L for tasks; embed_open() makes the modules known. Raises on lack of memory. */
 struct vm *vm_create(lua_State *L, const char *name);

@@ -117,7 +117,7 @@ static void abandon(struct task_wait *wait)
 
 void resolve_await(struct resolution *resolution, struct rt_task *task)
 {
-	static const struct wait_kind resolving = {"resolve", abandon};
+	static const struct wait_kind resolving = {.what = "resolve", .detach = abandon};
 
 	wait_prepare(task, &resolving, resolution);
 	resolution->waiter = &task->wait.waiter;

@@ -57,8 +57,15 @@ static void stop_writing(struct task_wait *wait)
 	watch->writer = NULL;
 }
 
-static const struct wait_kind reading = {"readable", stop_reading};
-static const struct wait_kind writing = {"writable", stop_writing};
+static void describe(const struct task_wait *wait, char *text, size_t size)
+{
+	const struct rt_watch *watch = wait->source;
+
+	snprintf(text, size, "descriptor %d", watch->fd);
+}
+
+static const struct wait_kind reading = {"readable", stop_reading, describe};
+static const struct wait_kind writing = {"writable", stop_writing, describe};
 
 static int ensure_registered(struct rt_watch *watch)
 {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 librtcore_la_SOURCES += \
+	src/platform/backtrace.c \
 	src/platform/clock.c \
 	src/platform/context_aarch64.S \
 	src/platform/context_ucontext.c \

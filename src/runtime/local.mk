@@ -2,4 +2,5 @@
 librtcore_la_SOURCES += \
 	src/runtime/main.c \
 	src/runtime/native.c \
-	src/runtime/runtime.c
+	src/runtime/runtime.c \
+	src/runtime/signals.c

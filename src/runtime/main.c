@@ -5,6 +5,8 @@
 #endif
 #include "runtime/lifecycle.h"
 
+#include "runtime/signals.h"
+
 #include "base/error.h"
 #include "task/fiber_task.h"
 
@@ -51,24 +53,43 @@ static void end_tasks(struct rt_runtime *runtime)
 		runtime->task_count, rt_task_name(runtime->tasks), rt_task_site(runtime->tasks));
 }
 
-int rt_run(const struct rt_runtime_ops *ops, const struct rt_runtime_options *options, rt_task_fn *fn,
-	   void *arg, const char *name)
+/* A program's own: it answers SIGQUIT, and says why it cannot go on. */
+static int run_program(struct rt_runtime *runtime, const struct first *first)
 {
-	struct first first = {.fn = fn, .arg = arg};
-	struct rt_runtime *runtime;
+	signals_open(runtime, NULL);
+	int err = runtime->ops->run(runtime, &first->done);
 
-	if (!fn)
-		return -EINVAL;
+	if (err == -EDEADLK) {
+		fflush(stdout);
+		fprintf(stderr, "deadlock: every task waits for something that nothing can bring about\n");
+		rt_task_dump(stderr);
+	}
+	signals_close();
+	return err;
+}
+
+static int run(const struct rt_runtime_ops *ops, const struct rt_runtime_options *options, struct first *first,
+	       const char *name, bool program)
+{
+	struct rt_runtime *runtime;
 	int err = runtime_open(ops, options, &runtime);
 
 	if (err < 0)
 		return err;
-	err = spawn_first(&first, name ? name : "main");
-	if (err == 0)
-		err = runtime->ops->run(runtime, &first.done);
+	err = spawn_first(first, name ? name : "main");
+	if (err == 0 && program)
+		err = run_program(runtime, first);
+	else if (err == 0)
+		err = runtime->ops->run(runtime, &first->done);
 	end_tasks(runtime);
 	runtime_close(runtime);
-	return err < 0 ? err : first.result;
+	return err < 0 ? err : first->result;
+}
+
+int rt_run(const struct rt_runtime_ops *ops, const struct rt_runtime_options *options, rt_task_fn *fn,
+	   void *arg, const char *name)
+{
+	return fn ? run(ops, options, &(struct first){.fn = fn, .arg = arg}, name, false) : -EINVAL;
 }
 
 struct arguments {
@@ -95,7 +116,7 @@ int rt_main(int argc, char **argv, rt_main_fn *fn, const char *name, const struc
 
 	/* A handler, not SIG_IGN: programs that are executed start with the default again. */
 	signal(SIGPIPE, ignore);
-	int result = rt_run(ops, NULL, call_main, &arguments, name);
+	int result = run(ops, NULL, &(struct first){.fn = call_main, .arg = &arguments}, name, true);
 
 	if (result >= 0)
 		return result;

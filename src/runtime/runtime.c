@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "platform/overflow.h"
+#include "sched/watchdog.h"
 #include "task/fiber_task.h"
 
 #include <errno.h>
@@ -63,6 +64,15 @@ const struct rt_runtime_ops *rt_runtime_find(const char *name)
 	return found;
 }
 
+static int start_watchdog(struct rt_runtime *runtime, rt_time limit)
+{
+	struct watchdog *watchdog;
+	int err = watchdog_create(&watchdog, limit);
+
+	runtime->watchdog = err < 0 ? NULL : watchdog;
+	return err;
+}
+
 int runtime_open(const struct rt_runtime_ops *ops, const struct rt_runtime_options *options,
 		 struct rt_runtime **runtime)
 {
@@ -80,6 +90,11 @@ int runtime_open(const struct rt_runtime_ops *ops, const struct rt_runtime_optio
 	(*runtime)->users = 1;
 	(*runtime)->executor.schedule = ops->schedule;
 	(*runtime)->stack_size = options->stack_size ? options->stack_size : (size_t)STACK_SIZE;
+	err = options->watchdog > 0 ? start_watchdog(*runtime, options->watchdog) : 0;
+	if (err < 0) {
+		ops->destroy(*runtime);
+		return err;
+	}
 	self->runtime = *runtime;
 	self->fiber = &self->thread;
 	fiber_init_thread(&self->thread);
@@ -125,6 +140,7 @@ void runtime_close(struct rt_runtime *runtime)
 
 	if (--runtime->users > 0)
 		return;
+	watchdog_destroy(runtime->watchdog);
 	fiber_tasks_abandon(runtime);
 	struct rt_task *left = runtime->tasks;
 	void *stacks = runtime->stacks;

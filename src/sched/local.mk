@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
 librtcore_la_SOURCES += \
 	src/sched/pool.c \
-	src/sched/strand.c
+	src/sched/strand.c \
+	src/sched/watchdog.c

@@ -131,7 +131,7 @@ static int try_recv_case(struct sync_case *sync_case)
 
 int chan_send_case(struct sync_case *sync_case, struct rt_chan *chan, const void *element)
 {
-	static const struct sync_kind sending = {{"send", sync_detach}, try_send_case};
+	static const struct sync_kind sending = {{.what = "send", .detach = sync_detach}, try_send_case};
 
 	if (!valid(chan, element))
 		return -EINVAL;
@@ -144,7 +144,7 @@ int chan_send_case(struct sync_case *sync_case, struct rt_chan *chan, const void
 
 int chan_recv_case(struct sync_case *sync_case, struct rt_chan *chan, void *element)
 {
-	static const struct sync_kind receiving = {{"receive", sync_detach}, try_recv_case};
+	static const struct sync_kind receiving = {{.what = "receive", .detach = sync_detach}, try_recv_case};
 
 	if (!valid(chan, element))
 		return -EINVAL;

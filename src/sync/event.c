@@ -53,7 +53,7 @@ static int try_wait_case(struct sync_case *sync_case)
 
 int event_wait_case(struct sync_case *sync_case, struct rt_event *event)
 {
-	static const struct sync_kind waiting = {{"event", sync_detach}, try_wait_case};
+	static const struct sync_kind waiting = {{.what = "event", .detach = sync_detach}, try_wait_case};
 
 	if (!event)
 		return -EINVAL;

@@ -94,7 +94,7 @@ static int try_lock_case(struct sync_case *sync_case)
 
 int mutex_lock_case(struct sync_case *sync_case, struct rt_mutex *mutex)
 {
-	static const struct sync_kind locking = {{"lock", sync_detach}, try_lock_case};
+	static const struct sync_kind locking = {{.what = "lock", .detach = sync_detach}, try_lock_case};
 
 	if (!mutex)
 		return -EINVAL;

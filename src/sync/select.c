@@ -23,7 +23,7 @@ static int try_end_case(struct sync_case *sync_case)
 
 int task_end_case(struct sync_case *sync_case, struct rt_task *target, const struct rt_task *task)
 {
-	static const struct sync_kind ending = {{"join", sync_detach}, try_end_case};
+	static const struct sync_kind ending = {{.what = "join", .detach = sync_detach}, try_end_case};
 
 	if (!target || target == task)
 		return target ? -EDEADLK : -EINVAL;

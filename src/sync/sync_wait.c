@@ -106,7 +106,7 @@ static bool try_all(struct sync_wait *wait)
 
 static const struct wait_kind *kind_of(const struct sync_wait *wait)
 {
-	static const struct wait_kind several = {"select", sync_detach};
+	static const struct wait_kind several = {.what = "select", .detach = sync_detach};
 
 	return wait->count == 1 ? &wait->cases->kind->wait : &several;
 }

@@ -5,6 +5,7 @@
 #endif
 #include "task/fiber_task.h"
 
+#include "platform/backtrace.h"
 #include "platform/overflow.h"
 #include "task/local.h"
 #include "task/scope.h"
@@ -28,9 +29,19 @@ struct fiber_task {
 	struct locals *locals;
 	struct rt_scope_child child; /* in a scope, which then owns the handle */
 	const char *site;
+	struct capture *capture; /* somebody wants to know what is on this stack */
+	uint32_t id, parent;
 	bool own_pool;
+	bool started;
 	uint8_t references; /* the task itself until it ends, and its handle */
 	char name[NAME_MAX_LENGTH];
+};
+
+/* What is on a fiber's stack: the fiber itself is switched to, looks, and switches back. */
+struct capture {
+	struct fiber *asker;
+	void *frames[BACKTRACE_FRAMES];
+	int count;
 };
 
 static struct fiber_task *fiber_task(const struct rt_task *task)
@@ -67,8 +78,52 @@ static void resume(struct rt_task *task)
 
 static int park(struct rt_task *task)
 {
-	fiber_switch(&fiber_task(task)->fiber, &self_get()->thread);
+	struct fiber_task *self = fiber_task(task);
+
+	fiber_switch(&self->fiber, &self_get()->thread);
+	while (self->capture) {
+		struct capture *capture = self->capture;
+
+		self->capture = NULL;
+		capture->count = backtrace_capture(capture->frames);
+		fiber_switch(&self->fiber, capture->asker);
+	}
 	return 0;
+}
+
+/* Room that walking the stack needs. */
+static bool has_room(const struct fiber *fiber)
+{
+	enum { ROOM = 8192 };
+	uintptr_t base = (uintptr_t)fiber->stack.base, sp = (uintptr_t)fiber->sp;
+
+	return sp - base >= ROOM;
+}
+
+static void ask(struct fiber_task *task, struct capture *capture)
+{
+	struct self *self = self_get();
+	struct fiber *outer = self->fiber;
+
+	capture->asker = outer;
+	task->capture = capture;
+	self->fiber = &task->fiber;
+	fiber_switch(outer, &task->fiber);
+	self_get()->fiber = outer;
+}
+
+static void print_stack(struct rt_task *task, FILE *file, int indent)
+{
+	enum { OWN = 3, OTHERS = 2 }; /* innermost frames that are only about this */
+	struct fiber_task *asked = fiber_task(task);
+	struct capture capture = {0};
+	bool running = task == self_get()->task;
+
+	if (running)
+		capture.count = backtrace_capture(capture.frames);
+	else if (asked->started && has_room(&asked->fiber))
+		ask(asked, &capture);
+	backtrace_print(capture.frames, capture.count, running ? OWN : OTHERS, file, indent);
 }
 
 static void unlink_task(struct rt_runtime *runtime, struct fiber_task *task)
@@ -97,12 +152,25 @@ static const char *site_of(const struct rt_task *task)
 	return fiber_task(task)->site;
 }
 
+static void ids_of(const struct rt_task *task, uint32_t *id, uint32_t *parent)
+{
+	*id = fiber_task(task)->id;
+	*parent = fiber_task(task)->parent;
+}
+
+struct rt_task *fiber_task_next(const struct rt_task *task)
+{
+	return fiber_task(task)->next;
+}
+
 static const struct task_ops fiber_task_ops = {
 	.resume = resume,
 	.park = park,
 	.ended = ended,
 	.name = name_of,
 	.site = site_of,
+	.ids = ids_of,
+	.print_stack = print_stack,
 };
 
 struct locals **fiber_task_locals(struct rt_task *task)
@@ -121,6 +189,8 @@ static struct locals *inherited_locals(void)
 static void entry(void *arg)
 {
 	struct fiber_task *task = arg;
+
+	task->started = true;
 	int result = task->fn(task->arg);
 
 	locals_clear(&task->locals);
@@ -193,6 +263,10 @@ static struct fiber_task *prepare(rt_task_fn *fn, void *arg, const struct rt_tas
 	task->arg = arg;
 	task->locals = inherited_locals();
 	task->child.ended = NULL;
+	task->id = ++runtime->last_task_id;
+	task->parent = task_current_id();
+	task->started = false;
+	task->capture = NULL;
 	task->site = options && options->site ? options->site : "?";
 	task->references = 2;
 	strncpy(task->name, options && options->name ? options->name : "task", NAME_MAX_LENGTH - 1);

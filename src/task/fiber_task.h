@@ -24,6 +24,9 @@ void fiber_tasks_finish(struct rt_task *tasks, void *stacks);
 /* For the stack overflow handler: reports the task whose guard address lies in. */
 bool task_report_overflow(const void *address);
 
+/* The one after it in runtime->tasks. */
+struct rt_task *fiber_task_next(const struct rt_task *task);
+
 RT_PRIVATE_END
 
 #endif

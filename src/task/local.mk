@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 librtcore_la_SOURCES += \
 	src/task/cancel.c \
+	src/task/dump.c \
 	src/task/fiber_task.c \
 	src/task/frame.c \
 	src/task/local.c \

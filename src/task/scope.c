@@ -101,7 +101,7 @@ static void stop_leaving(struct task_wait *wait)
 
 static int wait_for_children(struct rt_scope *scope)
 {
-	static const struct wait_kind leaving = {"scope", stop_leaving};
+	static const struct wait_kind leaving = {.what = "scope", .detach = stop_leaving};
 	int err = 0;
 
 	/* Whoever ran between the wake-up and now may have spawned one more. */

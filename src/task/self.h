@@ -16,12 +16,20 @@ struct self {
 	struct rt_task *task; /* running, or NULL on the scheduler's stack */
 	struct fiber *fiber; /* whose stack this is */
 	struct fiber thread; /* the thread's own stack, where the scheduler runs */
+	/* Goes up when a task starts and stops to run: odd meanwhile. The watchdog's thread reads it. */
+	uint64_t turns;
 	unsigned budget; /* operations that the task may do before it has to give way */
 	uint32_t random; /* the state of chance, see sync_choose() */
 };
 
 /* Never keep the pointer across a suspension: the thread may be another. */
 struct self *self_get(void);
+
+/* A task starts or stops to run. One writer: no atomic increment. */
+static inline void self_turn(struct self *self)
+{
+	__atomic_store_n(&self->turns, self->turns + 1, __ATOMIC_RELAXED);
+}
 
 /* Counts an operation that did not wait; true when the task should give way now. */
 static inline bool self_spend(struct self *self)

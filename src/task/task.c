@@ -6,6 +6,7 @@
 #include "task/frame.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 static void schedule(struct rt_task *task)
 {
@@ -39,7 +40,9 @@ static void run(struct rt_runnable *runnable)
 	task->state = TASK_RUNNING;
 	self->task = task;
 	self->budget = TASK_BUDGET;
+	self_turn(self);
 	task->ops->resume(task);
+	self_turn(self);
 	self->task = outer;
 	if (task->state == TASK_RUNNING)
 		task->state = TASK_PARKED;
@@ -84,6 +87,16 @@ void task_wake(struct rt_task *task)
 		task->state = TASK_NOTIFIED;
 }
 
+uint32_t task_current_id(void)
+{
+	const struct rt_task *task = self_get()->task;
+	uint32_t id = 0, parent;
+
+	if (task)
+		task->ops->ids(task, &id, &parent);
+	return id;
+}
+
 const char *rt_task_name(const struct rt_task *task)
 {
 	return task ? task->ops->name(task) : "none";
@@ -108,7 +121,16 @@ static void stop_joining(struct task_wait *wait)
 		ring_remove(&target->joiners, &wait->waiter);
 }
 
-static const struct wait_kind join = {"join", stop_joining};
+static void describe_join(const struct task_wait *wait, char *text, size_t size)
+{
+	const struct rt_task *target = wait->source;
+	uint32_t id, parent;
+
+	target->ops->ids(target, &id, &parent);
+	snprintf(text, size, "task %" PRIu32 ", spawned at %s", id, rt_task_site(target));
+}
+
+static const struct wait_kind join = {"join", stop_joining, describe_join};
 
 /* Whether target is task, or joins one that is, and so on. No chain of joins is ever closed, so it ends. */
 static bool joins(const struct rt_task *target, const struct rt_task *task)

@@ -19,6 +19,7 @@
 #include "task/self.h"
 
 #include <rt/task.h>
+#include <stdio.h>
 
 RT_PRIVATE_BEGIN
 
@@ -33,6 +34,8 @@ struct task_wait;
 struct wait_kind {
 	const char *what; /* "read", "sleep", for reports */
 	void (*detach)(struct task_wait *wait);
+	/* Writes to text what exactly is waited for; may be NULL. */
+	void (*describe)(const struct task_wait *wait, char *text, size_t size);
 };
 
 /* Where a deadline is armed: by whoever waits, where it lasts as long as the wait. */
@@ -60,8 +63,16 @@ struct task_ops {
 	void (*ended)(struct rt_task *task);
 	const char *(*name)(const struct rt_task *task);
 	const char *(*site)(const struct rt_task *task);
+	/* The name that the program has given to it, or NULL: then the other one. May be NULL itself. */
+	const char *(*title)(const struct rt_task *task);
+	/* Its number, unique in the runtime, and that of the task that has spawned it, or 0. */
+	void (*ids)(const struct rt_task *task, uint32_t *id, uint32_t *parent);
+	/* Prints a line for each active function, indented. */
+	void (*print_stack)(struct rt_task *task, FILE *file, int indent);
 	/* More for the stack overflow report, or NULL. Async-signal-safe as far as possible. */
 	void (*report)(const struct rt_task *task);
+	/* In a signal handler, while the task runs: has it print its stack soon; NULL: C frames are all it has. */
+	void (*overtime)(const struct rt_task *task);
 };
 
 struct rt_task {
@@ -76,6 +87,22 @@ struct rt_task {
 	bool interrupted; /* waits give -ECANCELED: by cancellation or a frame, and no shield in between */
 	struct task_wait wait;
 };
+
+/* Tasks that are not in runtime->tasks: those of a VM. Linked in runtime->task_groups. */
+struct task_group {
+	struct task_group *next;
+	/* The one after task; the first for NULL; NULL at the end. */
+	struct rt_task *(*next_task)(struct task_group *group, struct rt_task *task);
+};
+
+void task_groups_add(struct rt_runtime *runtime, struct task_group *group);
+void task_groups_remove(struct rt_runtime *runtime, struct task_group *group);
+
+/* As rt_task_list(). visit must not change which tasks there are. */
+int task_list(void (*visit)(struct rt_task *task, const struct rt_task_info *info, void *arg), void *arg);
+
+/* The number of the running task; 0: none is. For those that are spawned now. */
+uint32_t task_current_id(void);
 
 /* ---- Life ---- */
 

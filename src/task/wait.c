@@ -74,7 +74,7 @@ static void nothing_to_detach(struct task_wait *wait)
 	(void)wait;
 }
 
-static const struct wait_kind turn = {"yield", nothing_to_detach};
+static const struct wait_kind turn = {.what = "yield", .detach = nothing_to_detach};
 
 /* A turn takes no timer: the deadline of the frames is looked at when it ends. */
 static bool turn_is_interrupted(struct rt_task *task)
@@ -145,7 +145,7 @@ void task_await_turn(struct rt_task *task)
 
 void task_await_deadline(struct rt_task *task)
 {
-	static const struct wait_kind sleeping = {"sleep", nothing_to_detach};
+	static const struct wait_kind sleeping = {.what = "sleep", .detach = nothing_to_detach};
 
 	wait_prepare(task, &sleeping, NULL);
 }

@@ -41,6 +41,12 @@ static void do_nothing(struct rt_task *task)
 	(void)task;
 }
 
+static void no_ids(const struct rt_task *task, uint32_t *id, uint32_t *parent)
+{
+	(void)task;
+	*id = *parent = 0;
+}
+
 static const struct task_ops foreign_ops = {.resume = finish_at_once, .ended = do_nothing};
 
 IN_TASK(tasks_of_another_kind_bring_their_own_records)
@@ -91,7 +97,8 @@ static void own_scope(struct rt_task *task)
 
 IN_TASK(an_owner_that_cannot_wait_lets_its_tasks_go)
 {
-	static const struct task_ops ops = {.resume = own_scope, .park = refuse_to_park, .ended = do_nothing};
+	static const struct task_ops ops = {
+		.resume = own_scope, .park = refuse_to_park, .ended = do_nothing, .ids = no_ids};
 	struct rt_task task;
 
 	task_init(&task, &ops, &rt_runtime_current()->executor);

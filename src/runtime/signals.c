@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* SIGQUIT and SIGINT; see signals.h. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "runtime/signals.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* Of the process, as signal handlers are. */
+static struct {
+	struct rt_runtime *runtime; /* NULL: not open */
+	struct rt_task *main;
+	struct rt_watch watch; /* an eventfd that the handler writes */
+	struct rt_waiter waiter;
+	struct sigaction previous_quit, previous_int;
+	bool interrupted;
+} signals;
+
+static atomic_int handler_fd = -1;
+static atomic_bool quit_came, int_came;
+
+static void handle(int signal)
+{
+	uint64_t one = 1;
+	int saved = errno;
+
+	atomic_store(signal == SIGQUIT ? &quit_came : &int_came, true);
+	(void)!write(atomic_load(&handler_fd), &one, sizeof one);
+	errno = saved;
+}
+
+/* Edge-triggered: each write is news, and need not be read. */
+static void woken(struct rt_waiter *waiter, int result)
+{
+	signals.watch.reader = waiter;
+	if (result < 0)
+		return;
+	if (atomic_exchange(&quit_came, false))
+		rt_task_dump(stderr);
+	if (atomic_exchange(&int_came, false)) {
+		signals.interrupted = true;
+		rt_cancel(signals.main);
+	}
+}
+
+/* What is ignored, as nohup(1) and shells in the background have it, stays so. */
+static void install(int signal, int flags, struct sigaction *previous)
+{
+	struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART | flags};
+
+	sigemptyset(&action.sa_mask);
+	sigaction(signal, &action, previous);
+	if (previous->sa_handler == SIG_IGN)
+		sigaction(signal, previous, NULL);
+}
+
+static void close_fd(void)
+{
+	close(signals.watch.fd);
+	signals.runtime = NULL;
+}
+
+int signals_open(struct rt_runtime *runtime, struct rt_task *main)
+{
+	if (signals.runtime)
+		return -EBUSY;
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	if (fd < 0)
+		return -error_last();
+	signals.runtime = runtime;
+	signals.main = main;
+	signals.interrupted = false;
+	signals.waiter.wake = woken;
+	signals.watch = (struct rt_watch){.fd = fd, .reader = &signals.waiter};
+	int err = runtime->ops->watch(runtime, &signals.watch);
+
+	if (err < 0) {
+		close_fd();
+		return err;
+	}
+	atomic_store(&handler_fd, fd);
+	install(SIGQUIT, 0, &signals.previous_quit);
+	/* The next one kills. */
+	if (main)
+		install(SIGINT, SA_RESETHAND, &signals.previous_int);
+	return 0;
+}
+
+bool signals_interrupted(void)
+{
+	return signals.interrupted;
+}
+
+void signals_close(void)
+{
+	if (!signals.runtime)
+		return;
+	sigaction(SIGQUIT, &signals.previous_quit, NULL);
+	if (signals.main)
+		sigaction(SIGINT, &signals.previous_int, NULL);
+	atomic_store(&handler_fd, -1);
+	signals.runtime->ops->unwatch(signals.runtime, &signals.watch);
+	close_fd();
+}

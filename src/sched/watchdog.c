@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* The watchdog; see watchdog.h. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "sched/watchdog.h"
+
+#include "platform/backtrace.h"
+#include "platform/overflow.h"
+#include "task/task.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+/* How many times within the limit the thread looks: a report is late by one look at most. */
+enum { LOOKS = 8 };
+
+struct watchdog {
+	struct self *watched;
+	pthread_t worker, thread;
+	rt_time limit;
+	char seconds[24]; /* the limit, as text for the signal handler */
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool closed; /* under the lock */
+};
+
+/* What the handler is to report: the turn in question and the limit's text. */
+static _Atomic uint64_t accused_turn;
+static _Atomic(const char *) accused_seconds;
+
+static void write_backtrace(void)
+{
+	enum { OWN = 4 }; /* down to the signal's frame */
+	void *frames[BACKTRACE_FRAMES];
+
+	backtrace_write(frames, backtrace_capture(frames), OWN, STDERR_FILENO);
+}
+
+/* On the worker, in the middle of the task; if it has ended meanwhile, there is nothing to say. */
+static void report(int signal)
+{
+	int saved = errno;
+	struct self *self = self_get();
+	const struct rt_task *task = self->task;
+
+	(void)signal;
+	if (task && self->turns == atomic_load(&accused_turn)) {
+		overflow_print("watchdog: task ");
+		overflow_print(rt_task_name(task));
+		overflow_print(" (spawned at ");
+		overflow_print(rt_task_site(task));
+		overflow_print(") has not given way for ");
+		overflow_print(atomic_load(&accused_seconds));
+		overflow_print(" s\n");
+		if (task->ops->overtime)
+			task->ops->overtime(task);
+		else
+			write_backtrace();
+	}
+	errno = saved;
+}
+
+/* False: time to end. */
+static bool pause_for(struct watchdog *watchdog, rt_time duration)
+{
+	rt_time until = rt_now() + duration;
+	struct timespec when = {.tv_sec = (time_t)(until / RT_S(1)), .tv_nsec = (long)(until % RT_S(1))};
+
+	pthread_mutex_lock(&watchdog->lock);
+	while (!watchdog->closed && pthread_cond_timedwait(&watchdog->wake, &watchdog->lock, &when) == 0)
+		;
+	bool closed = watchdog->closed;
+
+	pthread_mutex_unlock(&watchdog->lock);
+	return !closed;
+}
+
+static void accuse(struct watchdog *watchdog, uint64_t turn)
+{
+	atomic_store(&accused_turn, turn);
+	atomic_store(&accused_seconds, watchdog->seconds);
+	pthread_kill(watchdog->worker, SIGURG);
+}
+
+/* Turns are odd while a task runs. */
+static void *watch(void *arg)
+{
+	struct watchdog *watchdog = arg;
+	uint64_t seen = 0, reported = 0;
+	rt_time since = 0;
+
+	while (pause_for(watchdog, watchdog->limit / LOOKS)) {
+		uint64_t turn = __atomic_load_n(&watchdog->watched->turns, __ATOMIC_RELAXED);
+
+		if (turn != seen) {
+			seen = turn;
+			since = rt_now();
+		} else if (turn % 2 == 1 && turn != reported && rt_now() - since >= watchdog->limit) {
+			accuse(watchdog, turn);
+			reported = turn;
+		}
+	}
+	return NULL;
+}
+
+static void install(void)
+{
+	struct sigaction action = {.sa_handler = report, .sa_flags = SA_RESTART | SA_ONSTACK};
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGURG, &action, NULL);
+	/* The first use loads libraries, which a handler must not. */
+	backtrace_prepare();
+}
+
+/* All signals are the program's. */
+static int start_thread(struct watchdog *watchdog)
+{
+	sigset_t all, previous;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &previous);
+	int err = pthread_create(&watchdog->thread, NULL, watch, watchdog);
+
+	pthread_sigmask(SIG_SETMASK, &previous, NULL);
+	return -err;
+}
+
+static void free_watchdog(struct watchdog *watchdog)
+{
+	pthread_cond_destroy(&watchdog->wake);
+	pthread_mutex_destroy(&watchdog->lock);
+	free(watchdog);
+}
+
+int watchdog_create(struct watchdog **watchdog, rt_time limit)
+{
+	struct watchdog *created = calloc(1, sizeof *created);
+	pthread_condattr_t clock;
+
+	if (!created)
+		return -ENOMEM;
+	created->watched = self_get();
+	created->worker = pthread_self();
+	created->limit = limit;
+	snprintf(created->seconds, sizeof created->seconds, "%g", (double)limit / 1e9);
+	pthread_mutex_init(&created->lock, NULL);
+	pthread_condattr_init(&clock);
+	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+	pthread_cond_init(&created->wake, &clock);
+	pthread_condattr_destroy(&clock);
+	install();
+	int err = start_thread(created);
+
+	if (err < 0) {
+		free_watchdog(created);
+		return err;
+	}
+	*watchdog = created;
+	return 0;
+}
+
+void watchdog_destroy(struct watchdog *watchdog)
+{
+	if (!watchdog)
+		return;
+	pthread_mutex_lock(&watchdog->lock);
+	watchdog->closed = true;
+	pthread_cond_signal(&watchdog->wake);
+	pthread_mutex_unlock(&watchdog->lock);
+	pthread_join(watchdog->thread, NULL);
+	free_watchdog(watchdog);
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/* What the tasks of a runtime are doing: lists and prints them; see rt/task.h and task.h. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "task/fiber_task.h"
+#include "task/task.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A task in the tree of who has spawned whom. */
+struct node {
+	struct rt_task *task;
+	uint32_t id, parent_id;
+	struct node *parent, *child, *sibling;
+};
+
+struct tree {
+	struct node *nodes; /* by id */
+	size_t count, capacity;
+};
+
+void task_groups_add(struct rt_runtime *runtime, struct task_group *group)
+{
+	group->next = runtime->task_groups;
+	runtime->task_groups = group;
+}
+
+void task_groups_remove(struct rt_runtime *runtime, struct task_group *group)
+{
+	struct task_group *at = runtime->task_groups;
+
+	if (at == group) {
+		runtime->task_groups = group->next;
+		return;
+	}
+	while (at && at->next != group)
+		at = at->next;
+	if (at)
+		at->next = group->next;
+}
+
+/* ---- The tree ---- */
+
+static void add(struct tree *tree, struct rt_task *task)
+{
+	if (tree->count == tree->capacity)
+		return;
+	struct node *node = &tree->nodes[tree->count++];
+
+	*node = (struct node){.task = task};
+	task->ops->ids(task, &node->id, &node->parent_id);
+}
+
+static void add_all(struct tree *tree, struct rt_runtime *runtime)
+{
+	for (struct rt_task *task = runtime->tasks; task; task = fiber_task_next(task))
+		add(tree, task);
+	for (struct task_group *group = runtime->task_groups; group; group = group->next) {
+		for (struct rt_task *task = group->next_task(group, NULL); task; task = group->next_task(group, task))
+			add(tree, task);
+	}
+}
+
+static int compare(const void *left, const void *right)
+{
+	uint32_t a = ((const struct node *)left)->id, b = ((const struct node *)right)->id;
+
+	return a < b ? -1 : a > b;
+}
+
+static struct node *find(const struct tree *tree, uint32_t id)
+{
+	struct node key = {.id = id};
+
+	return bsearch(&key, tree->nodes, tree->count, sizeof key, compare);
+}
+
+/* From the last to the first, so that siblings stand in the order of their ids. */
+static void link_nodes(struct tree *tree, struct node *root)
+{
+	for (size_t i = tree->count; i-- > 0;) {
+		struct node *node = &tree->nodes[i], *parent = find(tree, node->parent_id);
+
+		/* Who has ended is not listed. */
+		node->parent = parent && parent != node ? parent : root;
+		node->sibling = node->parent->child;
+		node->parent->child = node;
+	}
+}
+
+static int grow_tree(struct tree *tree, struct rt_runtime *runtime, struct node *root)
+{
+	tree->capacity = runtime->task_count;
+	tree->nodes = calloc(tree->capacity + 1, sizeof *tree->nodes);
+	if (!tree->nodes)
+		return -ENOMEM;
+	add_all(tree, runtime);
+	qsort(tree->nodes, tree->count, sizeof *tree->nodes, compare);
+	link_nodes(tree, root);
+	return 0;
+}
+
+/* In preorder, without recursion: chains of tasks may be long and this stack small. */
+static struct node *next_node(const struct node *node, unsigned *depth)
+{
+	if (node->child) {
+		++*depth;
+		return node->child;
+	}
+	while (node && !node->sibling) {
+		node = node->parent;
+		--*depth;
+	}
+	return node ? node->sibling : NULL;
+}
+
+/* ---- What one task is doing ---- */
+
+static const char *status_of(const struct rt_task *task)
+{
+	static const char *const names[] = {
+		[TASK_SCHEDULED] = "runnable", [TASK_RUNNING] = "running", [TASK_NOTIFIED] = "running",
+		[TASK_PARKED] = "waiting",     [TASK_DONE] = "done",
+	};
+
+	return names[task->state];
+}
+
+static void describe_wait(const struct rt_task *task, struct rt_task_info *info)
+{
+	const struct task_wait *wait = &task->wait;
+	size_t used = 0;
+
+	info->detail[0] = '\0';
+	info->waits_for = task->state == TASK_PARKED && wait->kind ? wait->kind->what : NULL;
+	if (!info->waits_for)
+		return;
+	if (wait->kind->describe)
+		wait->kind->describe(wait, info->detail, sizeof info->detail);
+	used = strlen(info->detail);
+	if (wait->timer)
+		snprintf(info->detail + used, sizeof info->detail - used, "%s%.3f s left", used ? ", " : "",
+			 (double)(wait->timer->timer.deadline - rt_now()) / 1e9);
+}
+
+/* "" for those that the program has not named. */
+static const char *name_of(const struct rt_task *task)
+{
+	if (!task->ops->title)
+		return rt_task_name(task);
+	const char *title = task->ops->title(task);
+
+	return title ? title : "";
+}
+
+static void describe(const struct node *node, unsigned depth, struct rt_task_info *info)
+{
+	*info = (struct rt_task_info){
+		.id = node->id,
+		.parent = node->parent->task ? node->parent_id : 0,
+		.depth = depth,
+		.name = name_of(node->task),
+		.site = rt_task_site(node->task),
+		.status = status_of(node->task),
+	};
+	describe_wait(node->task, info);
+}
+
+int task_list(void (*visit)(struct rt_task *task, const struct rt_task_info *info, void *arg), void *arg)
+{
+	struct rt_runtime *runtime = self_get()->runtime;
+	struct node root = {0};
+	struct tree tree = {0};
+	unsigned depth = 0;
+
+	if (!runtime)
+		return -EPERM;
+	int err = grow_tree(&tree, runtime, &root);
+
+	if (err < 0)
+		return err;
+	for (const struct node *node = root.child; node && node != &root; node = next_node(node, &depth)) {
+		struct rt_task_info info;
+
+		describe(node, depth, &info);
+		visit(node->task, &info, arg);
+	}
+	free(tree.nodes);
+	return (int)tree.count;
+}
+
+/* ---- For programs ---- */
+
+struct visitor {
+	void (*visit)(const struct rt_task_info *info, void *arg);
+	void *arg;
+};
+
+static void visit_public(struct rt_task *task, const struct rt_task_info *info, void *arg)
+{
+	struct visitor *visitor = arg;
+
+	(void)task;
+	visitor->visit(info, visitor->arg);
+}
+
+int rt_task_list(void (*visit)(const struct rt_task_info *info, void *arg), void *arg)
+{
+	struct visitor visitor = {visit, arg};
+
+	return visit ? task_list(visit_public, &visitor) : -EINVAL;
+}
+
+static void print_task(struct rt_task *task, const struct rt_task_info *info, void *arg)
+{
+	enum { INDENT_MAX = 20 };
+	FILE *file = arg;
+	int indent = info->depth < INDENT_MAX ? (int)info->depth * 2 : INDENT_MAX * 2;
+
+	fprintf(file, "%*stask %" PRIu32 " ", indent, "", info->id);
+	if (info->name[0])
+		fprintf(file, "'%s' ", info->name);
+	if (strcmp(info->site, "?") != 0)
+		fprintf(file, "(spawned at %s) ", info->site);
+	if (info->waits_for)
+		fprintf(file, "waits for: %s", info->waits_for);
+	else
+		fprintf(file, "is %s", info->status);
+	fprintf(file, "%s%s%s\n", info->detail[0] ? " (" : "", info->detail, info->detail[0] ? ")" : "");
+	task->ops->print_stack(task, file, indent + 2);
+}
+
+void rt_task_dump(FILE *file)
+{
+	fflush(stdout);
+	if (task_list(print_task, file) < 0)
+		fprintf(file, "the tasks cannot be listed: no runtime is running on this thread, or no memory\n");
+	fflush(file);
+}
