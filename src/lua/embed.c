@@ -47,6 +47,8 @@ static int load_core(lua_State *L)
 	lib_time_open(L, vm);
 	lib_addr_open(L, vm);
 	lib_conn_open(L, vm);
+	lib_conn_read_open(L, vm);
+	lib_conn_write_open(L, vm);
 	lib_listener_open(L, vm);
 	lib_udp_open(L, vm);
 	lib_fd_open(L, vm);

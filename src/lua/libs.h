@@ -9,6 +9,8 @@ void lib_task_open(lua_State *L, struct vm *vm);
 void lib_time_open(lua_State *L, struct vm *vm);
 void lib_addr_open(lua_State *L, struct vm *vm);
 void lib_conn_open(lua_State *L, struct vm *vm);
+void lib_conn_read_open(lua_State *L, struct vm *vm);
+void lib_conn_write_open(lua_State *L, struct vm *vm);
 void lib_listener_open(lua_State *L, struct vm *vm);
 void lib_udp_open(lua_State *L, struct vm *vm);
 void lib_fd_open(lua_State *L, struct vm *vm);

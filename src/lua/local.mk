@@ -14,6 +14,8 @@ librtlua_la_SOURCES = \
 	src/lua/input.c \
 	src/lua/lib_addr.c \
 	src/lua/lib_conn.c \
+	src/lua/lib_conn_read.c \
+	src/lua/lib_conn_write.c \
 	src/lua/lib_fd.c \
 	src/lua/lib_gate.c \
 	src/lua/lib_listener.c \
@@ -22,6 +24,7 @@ librtlua_la_SOURCES = \
 	src/lua/lib_task.c \
 	src/lua/lib_time.c \
 	src/lua/lib_udp.c \
+	src/lua/lua_conn.c \
 	src/lua/lua_task.c \
 	src/lua/luaopen.c \
 	src/lua/main_task.c \
