@@ -12,6 +12,10 @@ void lib_conn_open(lua_State *L, struct vm *vm);
 void lib_listener_open(lua_State *L, struct vm *vm);
 void lib_udp_open(lua_State *L, struct vm *vm);
 void lib_fd_open(lua_State *L, struct vm *vm);
+void lib_wait_open(lua_State *L, struct vm *vm);
+void lib_chan_open(lua_State *L, struct vm *vm);
+void lib_sync_open(lua_State *L, struct vm *vm);
+void lib_select_open(lua_State *L, struct vm *vm);
 void lib_gate_open(lua_State *L, struct vm *vm);
 void lib_runtime_open(lua_State *L, struct vm *vm);
 
