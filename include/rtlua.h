@@ -29,10 +29,7 @@ struct rtlua_options {
 	const char *name; /* in front of messages on stderr; kept as a pointer; NULL: "rtlua" */
 };
 
-#define RTLUA_OPTIONS_INIT                                                                                   \
-	{                                                                                                    \
-		NULL, NULL, 0, NULL                                                                          \
-	}
+#define RTLUA_OPTIONS_INIT {NULL, NULL, 0, NULL}
 
 /*
  * Makes an engine with the standard Lua libraries; options may be NULL. If a
@@ -102,8 +99,7 @@ struct rtlua_codec {
 	const char *expects; /* the values it takes: "number", for errors */
 	/* Pushes the value of an element that Lua has received, and drops the element. */
 	void (*push)(lua_State *L, void *element);
-	/* Makes an element of the value at index. Returns 0, -EINVAL for one that it does not take, -ENOMEM.
-	 */
+	/* Makes an element of the value at index. Returns 0, -EINVAL for one it does not take, -ENOMEM. */
 	int (*pull)(lua_State *L, int index, void *element);
 	/* For an element that has not been sent, or not been pushed. arg is NULL. NULL: it owns nothing. */
 	rt_chan_drop_fn *drop;

@@ -50,8 +50,7 @@ struct vm {
 	struct strand strand;
 	struct rt_runtime *runtime; /* NULL: not started */
 	lua_State *L; /* a coroutine of our own for protected calls outside of tasks */
-	/* Another, whose stack holds the tables that keep tasks and coroutines alive, by slot + 1; and
-	 * "__call". */
+	/* Another, whose stack holds the tables that keep tasks and coroutines alive, by slot + 1; and "__call". */
 	lua_State *anchors;
 	struct slot *slots;
 	int slot_count, slot_capacity, idle_slot;
@@ -64,8 +63,7 @@ struct vm {
 	struct site_table *sites;
 	struct failure *failures; /* of tasks that nobody has joined yet */
 	struct rt_timer failure_timer;
-	struct wait_timer
-		*idle_timers; /* for tasks that wait with their carrier given back; linked by task */
+	struct wait_timer *idle_timers; /* for tasks that wait with their carrier given back; linked by task */
 	struct lua_wait *waits, *idle_waits; /* of src/sync: in use, and for reuse */
 	unsigned failed; /* how many of them have been reported */
 	const uint8_t *hook_mask; /* of LuaJIT, or NULL: see probe.h */

@@ -12,7 +12,8 @@ enum { VALUES = 1000 };
 
 static struct rt_chan *numbers, *strings;
 
-static void set_global(struct rtlua *lua, const char *name, struct rt_chan *chan, const struct rtlua_codec *codec)
+static void set_global(struct rtlua *lua, const char *name, struct rt_chan *chan,
+		       const struct rtlua_codec *codec)
 {
 	lua_State *L = rtlua_state(lua);
 
@@ -238,24 +239,27 @@ START_TEST(codecs_refuse_other_values)
 {
 	struct rtlua *lua = open_engine(2);
 
-	ck_assert_int_eq(run(lua, "local function fails(text, fn, ...)\n"
-				  "  local ok, err = pcall(fn, ...)\n"
-				  "  assert(not ok and err:find(text, 1, true), err)\n"
-				  "end\n"
-				  "local function send(ch, value) ch:send(value) end\n"
-				  "local function try(ch, value) ch:try_send(value) end\n"
-				  "local function choose(cases) rt.select(cases) end\n"
-				  "fails(\"main:5: bad argument #1 to 'send' (number expected, got table)\", send, numbers, {})\n"
-				  "fails(\"main:6: bad argument #1 to 'try_send' (string expected, got boolean)\", try, strings, true)\n"
-				  "fails(\"main:7: bad case #3 to 'select' (string expected, got table)\", choose,\n"
-				  "  {{strings, 'dropped'}, {rt.sync.channel(1), {}}, {strings, {}}})\n"
-				  "assert(strings:count() == 0 and numbers:count() == 0)\n"
-				  "assert(numbers:send('12') and numbers:recv() == 12)\n"
-				  "assert(strings:send(12) and strings:recv() == '12')\n"
-				  "assert(strings:send('a\\0b') and strings:recv() == 'a\\0b')\n"
-				  "assert(strings:send('') and strings:recv() == '')\n"
-				  "assert(strings:capacity() == 2 and tostring(strings) == 'channel (0 of 2)')\n"),
-			 0);
+	ck_assert_int_eq(
+		run(lua, "local function fails(text, fn, ...)\n"
+			 "  local ok, err = pcall(fn, ...)\n"
+			 "  assert(not ok and err:find(text, 1, true), err)\n"
+			 "end\n"
+			 "local function send(ch, value) ch:send(value) end\n"
+			 "local function try(ch, value) ch:try_send(value) end\n"
+			 "local function choose(cases) rt.select(cases) end\n"
+			 "fails(\"main:5: bad argument #1 to 'send' (number expected, got table)\", send, "
+			 "numbers, {})\n"
+			 "fails(\"main:6: bad argument #1 to 'try_send' (string expected, got boolean)\", "
+			 "try, strings, true)\n"
+			 "fails(\"main:7: bad case #3 to 'select' (string expected, got table)\", choose,\n"
+			 "  {{strings, 'dropped'}, {rt.sync.channel(1), {}}, {strings, {}}})\n"
+			 "assert(strings:count() == 0 and numbers:count() == 0)\n"
+			 "assert(numbers:send('12') and numbers:recv() == 12)\n"
+			 "assert(strings:send(12) and strings:recv() == '12')\n"
+			 "assert(strings:send('a\\0b') and strings:recv() == 'a\\0b')\n"
+			 "assert(strings:send('') and strings:recv() == '')\n"
+			 "assert(strings:capacity() == 2 and tostring(strings) == 'channel (0 of 2)')\n"),
+		0);
 	close_engine(lua);
 }
 END_TEST
@@ -268,14 +272,16 @@ START_TEST(what_is_not_received_is_dropped)
 
 	ck_assert_int_eq(run(lua, "assert(select(3, strings:send('timed out', 0.001)) == 'ETIMEDOUT')\n"
 				  "assert(select(3, strings:try_send('refused')) == 'EAGAIN')\n"
-				  "assert(select(3, rt.select{{strings, 'a'}, {strings, 'b'}, timeout = 0}) == 'ETIMEDOUT')\n"
+				  "assert(select(3, rt.select{{strings, 'a'}, {strings, 'b'}, timeout = 0}) "
+				  "== 'ETIMEDOUT')\n"
 				  "local task = rt.spawn(function() strings:send('cancelled') end)\n"
 				  "rt.yield()\n"
 				  "task:cancel()\n"
 				  "assert(select(2, task:join()) == rt.cancelled)\n"),
 			 0);
-	ck_assert_int_eq(luaL_dostring(L, "rt.spawn(function() pcall(strings.send, strings, 'left over')\n"
-					  "while true do pcall(rt.select, {{strings, 'never ends'}}) end end)"),
+	ck_assert_int_eq(luaL_dostring(L,
+				       "rt.spawn(function() pcall(strings.send, strings, 'left over')\n"
+				       "while true do pcall(rt.select, {{strings, 'never ends'}}) end end)"),
 			 0);
 	ck_assert_int_eq(run(lua, "rt.yield()"), 0);
 	close_engine(lua);
@@ -337,13 +343,15 @@ START_TEST(a_host_has_its_own_codec)
 
 	ck_assert_int_eq(rt_chan_create(&points, sizeof(struct point), 0), 0);
 	set_global(lua, "points", points, &codec_point);
-	ck_assert_int_eq(run(lua, "local task = rt.spawn(function() return points:send(7) end)\n"
-				  "assert(points:recv() == 7 and task:await())\n"
-				  "task = rt.spawn(function() return rt.select{{points, 8}, numbers, {points, 8}} end)\n"
-				  "local index, value = rt.select{strings, points}\n"
-				  "assert(index == 2 and value == 8 and task:await() % 2 == 1)\n"
-				  "points = nil collectgarbage() collectgarbage()\n"),
-			 0);
+	ck_assert_int_eq(
+		run(lua,
+		    "local task = rt.spawn(function() return points:send(7) end)\n"
+		    "assert(points:recv() == 7 and task:await())\n"
+		    "task = rt.spawn(function() return rt.select{{points, 8}, numbers, {points, 8}} end)\n"
+		    "local index, value = rt.select{strings, points}\n"
+		    "assert(index == 2 and value == 8 and task:await() % 2 == 1)\n"
+		    "points = nil collectgarbage() collectgarbage()\n"),
+		0);
 	rtlua_close(lua);
 	ck_assert_int_eq(rt_chan_close(points), 0);
 	rt_chan_destroy(points);
