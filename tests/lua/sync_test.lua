@@ -3,6 +3,7 @@
 
 local rt = require "rt"
 local check = require "check"
+local program = require "program"
 
 local sync = rt.sync
 
@@ -468,7 +469,8 @@ check.test("misuse raises at the caller's line", function(t)
 end)
 
 check.test("every wait is a cancellation point, wherever it is", function(t)
-  local ch, event, group, mutex, semaphore = sync.channel(), sync.event(), sync.wait_group(), sync.mutex(), sync.semaphore(1)
+  local ch, event, group = sync.channel(), sync.event(), sync.wait_group()
+  local mutex, semaphore = sync.mutex(), sync.semaphore(1)
   group:add()
   mutex:lock()
   semaphore:acquire()
@@ -625,6 +627,24 @@ check.test("a debug hook in between the steps of a wait does no harm", function(
   receiver:await()
   t:equal(sum, 5050)
   t:ok(hooked > 100)
+end)
+
+check.test("a program may end while tasks wait", function(t)
+  local code = [[
+    local rt = require "rt"
+    local ch, mutex, event = rt.sync.channel(), rt.sync.mutex(), rt.sync.event()
+    for _ = 1, 20 do
+      rt.spawn(function() ch:send({}) end)
+      rt.spawn(function() mutex:lock() event:wait() end)
+      rt.spawn(function() table.sort({1, 2}, function() rt.select{{ch, 1}, event} end) end)
+    end
+    rt.yield()
+  ]]
+  for _, ending in ipairs {"", "os.exit(0, true)", "rt.spawn(os.exit, 0, true) rt.sleep(60)"} do
+    local result = program.eval(code .. ending)
+    t:equal(result.code, 0)
+    t:equal(result.stderr, "")
+  end
 end)
 
 check.finish()
