@@ -3,7 +3,7 @@
  * librtlua: the engine, to be embedded in C programs. Link with
  * pkg-config --cflags --libs rtlua.
  *
- * An engine is a lua_State with the modules rt, rt.task, rt.time and rt.net, and a
+ * An engine is a lua_State with the modules rt, rt.task, rt.time, rt.sync and rt.net, and a
  * runtime that runs its tasks. It belongs to the thread that opens it; every
  * function here is called on that thread.
  */
@@ -94,6 +94,45 @@ RT_API const char *rtlua_error(struct rtlua *lua);
  */
 RT_API int rtlua_raise(lua_State *L, int err);
 
+/* ---- Channels between C and Lua ---- */
+
+/*
+ * How the elements of a channel become Lua values and back. Its functions must not wait and must not
+ * raise; memory that Lua lacks is the exception.
+ */
+struct rtlua_codec {
+	size_t size; /* of an element */
+	const char *expects; /* the values it takes: "number", for errors */
+	/* Pushes the value of an element that Lua has received, and drops the element. */
+	void (*push)(lua_State *L, void *element);
+	/* Makes an element of the value at index. Returns 0, -EINVAL for one it does not take, -ENOMEM. */
+	int (*pull)(lua_State *L, int index, void *element);
+	/* For an element that has not been sent, or not been pushed. arg is NULL. NULL: it owns nothing. */
+	rt_chan_drop_fn *drop;
+};
+
+/* Elements are double. */
+RT_API extern const struct rtlua_codec rtlua_codec_number;
+
+/*
+ * Elements are struct rtlua_bytes: malloc'ed, to be freed by whoever receives one; data may be
+ * NULL if size is 0. For what is left in a channel: rt_chan_set_drop(chan, rtlua_codec_string.drop, NULL).
+ */
+struct rtlua_bytes {
+	char *data;
+	size_t size;
+};
+RT_API extern const struct rtlua_codec rtlua_codec_string;
+
+/*
+ * Pushes a channel object over a channel of the host's, on any lua_State of an engine: as
+ * rt.sync.channel() gives, with all its methods and for rt.select(). chan stays the host's and must live
+ * until Lua does not use the object any more, at the latest until rtlua_close() has returned;
+ * to close it does no harm. The codec is kept as a pointer. Returns 0, or -EINVAL, pushing nothing,
+ * when the sizes of the elements differ. May raise a lack of memory. Does not suspend.
+ */
+RT_API int rtlua_push_chan(lua_State *L, struct rt_chan *chan, const struct rtlua_codec *codec);
+
 /* How many tasks have failed without anybody taking notice. */
 RT_API unsigned rtlua_failures(struct rtlua *lua);
 
@@ -105,6 +144,7 @@ RT_API unsigned rtlua_failures(struct rtlua *lua);
 RT_API int luaopen_rt(lua_State *L);
 RT_API int luaopen_rt_task(lua_State *L);
 RT_API int luaopen_rt_time(lua_State *L);
+RT_API int luaopen_rt_sync(lua_State *L);
 RT_API int luaopen_rt_net(lua_State *L);
 
 RT_END_DECLS

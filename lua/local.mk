@@ -8,6 +8,8 @@ rt_lua_files = \
 	lua/rt/net.lua \
 	lua/rt/quick.lua \
 	lua/rt/require.lua \
+	lua/rt/select.lua \
+	lua/rt/sync.lua \
 	lua/rt/task.lua \
 	lua/rt/tcp.lua \
 	lua/rt/time.lua \

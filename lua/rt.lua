@@ -9,12 +9,14 @@
 local core = require "rt.core"
 local task = require "rt.task"
 local time = require "rt.time"
+local sync = require "rt.sync"
 local net = require "rt.net"
 require "rt.require"
 
 local rt = {
   task = task,
   time = time,
+  sync = sync,
   net = net,
   spawn = task.spawn,
   yield = task.yield,
@@ -23,6 +25,7 @@ local rt = {
   sleep_until = time.sleep_until,
   interval = time.interval,
   timeout = time.timeout,
+  select = require "rt.select",
   wait_fd = net.wait_fd,
   cancelled = core.cancelled,
   version = core.version,

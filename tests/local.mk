@@ -47,12 +47,17 @@ stress_tests = \
 	tests/stress/churn_test.lua \
 	tests/stress/connections_test.lua \
 	tests/stress/overflow_test.lua \
-	tests/stress/parked_test.lua
+	tests/stress/parked_test.lua \
+	tests/stress/sync_cancel_test.lua
 
-# A host program: it sees the public headers alone.
-embed_tests = tests/embed/engine_test
-tests_embed_engine_test_CPPFLAGS = -I$(top_srcdir)/include $(LUAJIT_CFLAGS) $(LIBEVENT_CFLAGS) $(CHECK_CFLAGS)
-tests_embed_engine_test_LDADD = librtlua.la librtcore.la $(LUAJIT_LIBS) $(LIBEVENT_LIBS) $(CHECK_LIBS)
+# Host programs: they see the public headers alone.
+embed_tests = tests/embed/chan_test tests/embed/engine_test
+embed_cppflags = -I$(top_srcdir)/include $(LUAJIT_CFLAGS) $(LIBEVENT_CFLAGS) $(CHECK_CFLAGS)
+embed_libs = librtlua.la librtcore.la $(LUAJIT_LIBS) $(LIBEVENT_LIBS) $(CHECK_LIBS)
+tests_embed_chan_test_CPPFLAGS = $(embed_cppflags)
+tests_embed_chan_test_LDADD = $(embed_libs)
+tests_embed_engine_test_CPPFLAGS = $(embed_cppflags)
+tests_embed_engine_test_LDADD = $(embed_libs)
 
 TESTS = tests/lint
 if HAVE_CHECK

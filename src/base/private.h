@@ -70,6 +70,7 @@
 #define input_finish rt__input_finish
 #define input_reserve rt__input_reserve
 #define lib_addr_open rt__lib_addr_open
+#define lib_chan_open rt__lib_chan_open
 #define lib_conn_open rt__lib_conn_open
 #define lib_conn_read_open rt__lib_conn_read_open
 #define lib_conn_write_open rt__lib_conn_write_open
@@ -78,9 +79,12 @@
 #define lib_listener_open rt__lib_listener_open
 #define lib_report_open rt__lib_report_open
 #define lib_runtime_open rt__lib_runtime_open
+#define lib_select_open rt__lib_select_open
+#define lib_sync_open rt__lib_sync_open
 #define lib_task_open rt__lib_task_open
 #define lib_time_open rt__lib_time_open
 #define lib_udp_open rt__lib_udp_open
+#define lib_wait_open rt__lib_wait_open
 #define listener_exhausted rt__listener_exhausted
 #define listener_finish rt__listener_finish
 #define listener_init rt__listener_init
@@ -90,6 +94,11 @@
 #define lua_addr_check rt__lua_addr_check
 #define lua_addr_push rt__lua_addr_push
 #define lua_addr_push_result rt__lua_addr_push_result
+#define lua_chan_forget rt__lua_chan_forget
+#define lua_chan_get rt__lua_chan_get
+#define lua_chan_push_recv_failure rt__lua_chan_push_recv_failure
+#define lua_chan_push_send_failure rt__lua_chan_push_send_failure
+#define lua_chan_put rt__lua_chan_put
 #define lua_conn_check rt__lua_conn_check
 #define lua_conn_end_read rt__lua_conn_end_read
 #define lua_conn_end_write rt__lua_conn_end_write
@@ -106,6 +115,13 @@
 #define lua_task_spawn rt__lua_task_spawn
 #define lua_task_suspend rt__lua_task_suspend
 #define lua_task_traceback rt__lua_task_traceback
+#define lua_wait_acquire rt__lua_wait_acquire
+#define lua_wait_check rt__lua_wait_check
+#define lua_wait_ended rt__lua_wait_ended
+#define lua_wait_free_all rt__lua_wait_free_all
+#define lua_wait_push_failure rt__lua_wait_push_failure
+#define lua_wait_release rt__lua_wait_release
+#define lua_wait_try rt__lua_wait_try
 #define lua_watch_wait rt__lua_watch_wait
 #define main_task_end rt__main_task_end
 #define main_task_report_left rt__main_task_report_left
@@ -211,6 +227,7 @@
 #define vm_protect rt__vm_protect
 #define vm_push_failure rt__vm_push_failure
 #define vm_register rt__vm_register
+#define vm_set_class rt__vm_set_class
 #define vm_start rt__vm_start
 #define vm_stop rt__vm_stop
 #define vm_test rt__vm_test

@@ -52,6 +52,10 @@ static int load_core(lua_State *L)
 	lib_listener_open(L, vm);
 	lib_udp_open(L, vm);
 	lib_fd_open(L, vm);
+	lib_wait_open(L, vm);
+	lib_chan_open(L, vm);
+	lib_sync_open(L, vm);
+	lib_select_open(L, vm);
 	lib_gate_open(L, vm);
 	lib_report_open(L, vm);
 	lib_runtime_open(L, vm);

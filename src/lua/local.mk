@@ -8,11 +8,13 @@ librtlua_la_SOURCES = \
 	src/lua/cancelled.c \
 	src/lua/carrier.c \
 	src/lua/check.c \
+	src/lua/codec.c \
 	src/lua/conn_quick.c \
 	src/lua/embed.c \
 	src/lua/failure.c \
 	src/lua/input.c \
 	src/lua/lib_addr.c \
+	src/lua/lib_chan.c \
 	src/lua/lib_conn.c \
 	src/lua/lib_conn_read.c \
 	src/lua/lib_conn_write.c \
@@ -21,11 +23,14 @@ librtlua_la_SOURCES = \
 	src/lua/lib_listener.c \
 	src/lua/lib_report.c \
 	src/lua/lib_runtime.c \
+	src/lua/lib_select.c \
+	src/lua/lib_sync.c \
 	src/lua/lib_task.c \
 	src/lua/lib_time.c \
 	src/lua/lib_udp.c \
 	src/lua/lua_conn.c \
 	src/lua/lua_task.c \
+	src/lua/lua_wait.c \
 	src/lua/luaopen.c \
 	src/lua/main_task.c \
 	src/lua/probe.c \

@@ -35,6 +35,11 @@ int luaopen_rt_time(lua_State *L)
 	return open_module(L, "rt.time");
 }
 
+int luaopen_rt_sync(lua_State *L)
+{
+	return open_module(L, "rt.sync");
+}
+
 int luaopen_rt_net(lua_State *L)
 {
 	return open_module(L, "rt.net");

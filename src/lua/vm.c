@@ -8,6 +8,7 @@
 #include "lua/cancelled.h"
 #include "lua/carrier.h"
 #include "lua/failure.h"
+#include "lua/lua_wait.h"
 #include "lua/probe.h"
 #include "lua/site.h"
 
@@ -137,6 +138,7 @@ void vm_stop(struct vm *vm)
 	}
 	lua_task_free_timers(vm);
 	task_groups_remove(vm->runtime, &vm->group);
+	lua_wait_free_all(vm);
 	failures_report(vm);
 	carriers_trim(vm, 0);
 	stack_pool_destroy(vm->stacks);
@@ -161,6 +163,7 @@ void vm_destroy(struct vm *vm)
 		return;
 	}
 	vm_stop(vm);
+	lua_wait_free_all(vm);
 	site_table_destroy(vm->sites);
 	free(vm->slots);
 	free(vm->buffer);
@@ -210,16 +213,20 @@ void *vm_test(lua_State *L, struct vm *vm, int index, enum object_kind kind)
 	return object;
 }
 
+static const char *const kind_names[] = {
+	[OBJECT_TASK] = "task",         [OBJECT_CONN] = "connection",
+	[OBJECT_LISTENER] = "listener", [OBJECT_UDP] = "UDP socket",
+	[OBJECT_ADDR] = "address",      [OBJECT_CHANNEL] = "channel",
+	[OBJECT_MUTEX] = "mutex",       [OBJECT_SEMAPHORE] = "semaphore",
+	[OBJECT_EVENT] = "event",       [OBJECT_WAIT_GROUP] = "wait group",
+};
+
 void *vm_check(lua_State *L, struct vm *vm, int index, enum object_kind kind)
 {
-	static const char *const names[] = {
-		[OBJECT_TASK] = "task", [OBJECT_CONN] = "connection", [OBJECT_LISTENER] = "listener",
-		[OBJECT_UDP] = "UDP socket", [OBJECT_ADDR] = "address",
-	};
 	void *object = vm_test(L, vm, index, kind);
 
 	if (!object)
-		vm_type_error(L, index, names[kind]);
+		vm_type_error(L, index, kind_names[kind]);
 	return object;
 }
 
@@ -231,4 +238,19 @@ void *vm_new(lua_State *L, struct vm *vm, enum object_kind kind, size_t size)
 	lua_rawgeti(L, LUA_REGISTRYINDEX, vm->metatable_refs[kind]);
 	lua_setmetatable(L, -2);
 	return object;
+}
+
+void vm_set_class(lua_State *L, struct vm *vm, enum object_kind kind, const char *title,
+		  const luaL_Reg *metamethods, const luaL_Reg *methods)
+{
+	lua_newtable(L);
+	vm_register(L, vm, methods);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, vm->metatable_refs[kind]);
+	vm_register(L, vm, metamethods);
+	lua_pushvalue(L, -2);
+	lua_setfield(L, -2, "__index");
+	lua_pushstring(L, kind_names[kind]);
+	lua_setfield(L, -2, "__metatable");
+	lua_pop(L, 1);
+	lua_setfield(L, -2, title);
 }

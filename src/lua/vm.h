@@ -17,7 +17,19 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-enum object_kind { OBJECT_TASK, OBJECT_CONN, OBJECT_LISTENER, OBJECT_UDP, OBJECT_ADDR, OBJECT_KINDS };
+enum object_kind {
+	OBJECT_TASK,
+	OBJECT_CONN,
+	OBJECT_LISTENER,
+	OBJECT_UDP,
+	OBJECT_ADDR,
+	OBJECT_CHANNEL,
+	OBJECT_MUTEX,
+	OBJECT_SEMAPHORE,
+	OBJECT_EVENT,
+	OBJECT_WAIT_GROUP,
+	OBJECT_KINDS
+};
 
 /* A coroutine and the task that it is lent to. Coroutines are reused. */
 struct slot {
@@ -56,6 +68,7 @@ struct vm {
 	struct failure *failures; /* of tasks that nobody has joined yet */
 	struct rt_timer failure_timer;
 	struct wait_timer *idle_timers; /* for tasks that wait with their carrier given back; linked by task */
+	struct lua_wait *waits, *idle_waits; /* of src/sync: in use, and for reuse */
 	unsigned failed; /* how many of them have been reported */
 	const uint8_t *hook_mask; /* of LuaJIT, or NULL: see probe.h */
 	void **running; /* where LuaJIT keeps the running lua_State, or NULL: see probe.h */
@@ -104,6 +117,13 @@ void *vm_check(lua_State *L, struct vm *vm, int index, enum object_kind kind);
 
 /* Pushes a new userdata of that kind. */
 void *vm_new(lua_State *L, struct vm *vm, enum object_kind kind, size_t size);
+
+/*
+ * Fills in the metatable of that kind, hidden as its name, and puts a table with the methods,
+ * which Lua may add to, into the table on top as title.
+ */
+void vm_set_class(lua_State *L, struct vm *vm, enum object_kind kind, const char *title,
+		  const luaL_Reg *metamethods, const luaL_Reg *methods);
 
 /* ---- Arguments and results ---- */
 

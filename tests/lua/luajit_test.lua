@@ -35,7 +35,7 @@ test("main gives its results", [[
   print(select("#", rt.main("native", function(...) return ... end, nil, nil)))
 ]], "3\tnil\tx\tnil\n0\n2\n")
 
-for _, name in ipairs {"rt.net", "rt.task", "rt.time"} do
+for _, name in ipairs {"rt.net", "rt.sync", "rt.task", "rt.time"} do
   test("require '" .. name .. "' first", ([[
     local module = require "%s"
     local rt = require "rt"
@@ -82,6 +82,8 @@ check.test("waiting outside of a task is an error", function(t)
     "rt.net.resolve('localhost', 80)",
     "rt.net.tcp.listen('127.0.0.1:0'):accept()", "rt.net.udp.bind('127.0.0.1:0'):recv()", "rt.timeout(1, print)",
     "rt.wait_fd(0, 'r')", "for _ in rt.interval(1) do end",
+    "rt.sync.channel(1):send(1)", "rt.sync.channel():recv()", "rt.sync.mutex():lock()", "rt.sync.semaphore(1):acquire()",
+    "rt.sync.event():wait()", "rt.sync.wait_group():wait()", "rt.select{rt.sync.channel()}",
   } do
     local result = program.luajit("local rt = require 'rt'\n" .. call)
     t:equal(result.code, 1)
@@ -95,6 +97,19 @@ test("what needs no task works outside of one", [[
   local rt = require "rt"
   print(rt.now() > 0, rt.task.current(), #rt.task.list(), rt.runtime(), type(rt.version))
 ]], "true\tnil\t0\tnil\tstring\n")
+
+test("channels outlive a runtime and work without one", [[
+  local rt = require "rt"
+  local ch, empty = rt.sync.channel(2), rt.sync.channel()
+  print(ch:try_send "first")
+  rt.main(function()
+    ch:send "second"
+    rt.spawn(function() empty:recv() end)
+    rt.spawn(function() table.sort({1, 2}, function() ch:send "never" end) end)
+    rt.yield()
+  end)
+  print(ch:try_recv(), rt.main(function() return ch:recv() end), ch:try_recv())
+]], "true\nfirst\tsecond\tnil\twould block\tEAGAIN\n")
 
 test("unknown runtimes", [[
   local rt = require "rt"

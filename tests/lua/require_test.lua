@@ -188,7 +188,7 @@ check.test("a module that spawns tasks which require it", function(t)
 end)
 
 check.test("the other modules of rt are there", function(t)
-  for _, name in ipairs {"rt", "rt.task", "rt.time", "rt.net"} do t:equal(type(require(name)), "table") end
+  for _, name in ipairs {"rt", "rt.task", "rt.time", "rt.sync", "rt.net"} do t:equal(type(require(name)), "table") end
 end)
 
 for _, path in ipairs(files) do os.remove(path) end
