@@ -6,6 +6,7 @@ example_cppflags = -I$(top_srcdir)/include
 noinst_PROGRAMS += \
 	examples/guessing \
 	examples/hello \
+	examples/ports \
 	examples/tcp_client \
 	examples/tcp_echo \
 	examples/tcp_proxy \
@@ -16,6 +17,8 @@ examples_guessing_CPPFLAGS = $(example_cppflags)
 examples_guessing_LDADD = librtcore.la
 examples_hello_CPPFLAGS = $(example_cppflags)
 examples_hello_LDADD = librtcore.la
+examples_ports_CPPFLAGS = $(example_cppflags)
+examples_ports_LDADD = librtcore.la
 examples_tcp_client_CPPFLAGS = $(example_cppflags)
 examples_tcp_client_LDADD = librtcore.la
 examples_tcp_echo_CPPFLAGS = $(example_cppflags)
