@@ -64,6 +64,10 @@
 #define frames_abandon rt__frames_abandon
 #define frames_expire rt__frames_expire
 #define frames_must_end rt__frames_must_end
+#define heap_allocate rt__heap_allocate
+#define heap_create rt__heap_create
+#define heap_destroy rt__heap_destroy
+#define heap_stats rt__heap_stats
 #define input_commit rt__input_commit
 #define input_consume rt__input_consume
 #define input_find rt__input_find
@@ -109,6 +113,7 @@
 #define lua_task_abandon rt__lua_task_abandon
 #define lua_task_current rt__lua_task_current
 #define lua_task_next rt__lua_task_next
+#define lua_task_ops rt__lua_task_ops
 #define lua_task_push rt__lua_task_push
 #define lua_task_running rt__lua_task_running
 #define lua_task_set_title rt__lua_task_set_title

@@ -57,7 +57,7 @@ static void set_traceback(lua_State *L, struct rt_task *task)
 
 	if (!file)
 		return;
-	task->ops->print_stack(task, file, 0);
+	task->home->ops->print_stack(task, file, 0);
 	fclose(file);
 	set_string(L, "traceback", text);
 	free(text);

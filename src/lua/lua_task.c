@@ -413,7 +413,7 @@ static void report(const struct rt_task *task)
 	}
 }
 
-static const struct task_ops lua_task_ops = {
+const struct task_ops lua_task_ops = {
 	.resume = resume,
 	.park = park,
 	.ended = ended,
@@ -446,7 +446,7 @@ struct lua_task *lua_task_spawn(lua_State *L, struct vm *vm, int nargs, int leve
 		vm_error(L, "too many arguments");
 	}
 	lua_xmove(L, thread, nargs + 1);
-	task_init(&task->task, &lua_task_ops, &vm->strand.executor);
+	task_init(&task->task, &vm->home);
 	task->slot = slot;
 	task->site = site;
 	task->id = ++vm->runtime->last_task_id;
@@ -461,7 +461,7 @@ struct lua_task *lua_task_current(void)
 {
 	struct rt_task *task = self_get()->task;
 
-	return task && task->ops == &lua_task_ops ? lua_task(task) : NULL;
+	return task && task->home->ops == &lua_task_ops ? lua_task(task) : NULL;
 }
 
 struct lua_task *lua_task_running(lua_State *L, struct vm *vm, const char *function)

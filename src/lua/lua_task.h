@@ -21,9 +21,11 @@ struct lua_task {
 	uint8_t outcome : 2;
 };
 
+extern const struct task_ops lua_task_ops;
+
 static inline struct vm *lua_task_vm(const struct lua_task *task)
 {
-	return container_of(task->task.executor, struct vm, strand.executor);
+	return container_of(task->task.home, struct vm, home);
 }
 
 static inline const char *lua_task_site(const struct lua_task *task)

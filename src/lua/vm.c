@@ -112,6 +112,7 @@ void vm_start(struct vm *vm, struct rt_runtime *runtime)
 {
 	vm->runtime = runtime;
 	strand_init(&vm->strand, &runtime->executor);
+	vm->home = (struct task_home){&vm->strand.executor, &lua_task_ops};
 	vm->group.next_task = lua_task_next;
 	task_groups_add(runtime, &vm->group);
 }

@@ -48,6 +48,7 @@ static inline struct lua_task *slot_task(const struct slot *slot)
 
 struct vm {
 	struct strand strand;
+	struct task_home home; /* of its tasks */
 	struct task_group group;
 	struct rt_runtime *runtime; /* NULL: not started */
 	lua_State *L; /* a coroutine of our own for protected calls outside of tasks */

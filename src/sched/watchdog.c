@@ -59,8 +59,8 @@ static void report(int signal)
 		overflow_print(") has not given way for ");
 		overflow_print(atomic_load(&accused_seconds));
 		overflow_print(" s\n");
-		if (task->ops->overtime)
-			task->ops->overtime(task);
+		if (task->home->ops->overtime)
+			task->home->ops->overtime(task);
 		else
 			write_backtrace();
 	}

@@ -52,7 +52,7 @@ static void add(struct tree *tree, struct rt_task *task)
 	struct node *node = &tree->nodes[tree->count++];
 
 	*node = (struct node){.task = task};
-	task->ops->ids(task, &node->id, &node->parent_id);
+	task->home->ops->ids(task, &node->id, &node->parent_id);
 }
 
 static void add_all(struct tree *tree, struct rt_runtime *runtime)
@@ -150,9 +150,9 @@ static void describe_wait(const struct rt_task *task, struct rt_task_info *info)
 /* "" for those that the program has not named. */
 static const char *name_of(const struct rt_task *task)
 {
-	if (!task->ops->title)
+	if (!task->home->ops->title)
 		return rt_task_name(task);
-	const char *title = task->ops->title(task);
+	const char *title = task->home->ops->title(task);
 
 	return title ? title : "";
 }
@@ -231,7 +231,7 @@ static void print_task(struct rt_task *task, const struct rt_task_info *info, vo
 	else
 		fprintf(file, "is %s", info->status);
 	fprintf(file, "%s%s%s\n", info->detail[0] ? " (" : "", info->detail, info->detail[0] ? ")" : "");
-	task->ops->print_stack(task, file, indent + 2);
+	task->home->ops->print_stack(task, file, indent + 2);
 }
 
 void rt_task_dump(FILE *file)

@@ -21,6 +21,7 @@ enum {
 
 struct fiber_task {
 	struct rt_task task;
+	struct task_home home;
 	struct fiber fiber;
 	rt_task_fn *fn;
 	void *arg;
@@ -175,7 +176,7 @@ static const struct task_ops fiber_task_ops = {
 
 struct locals **fiber_task_locals(struct rt_task *task)
 {
-	return task->ops == &fiber_task_ops ? &fiber_task(task)->locals : NULL;
+	return task->home->ops == &fiber_task_ops ? &fiber_task(task)->locals : NULL;
 }
 
 static struct locals *inherited_locals(void)
@@ -234,7 +235,8 @@ static struct fiber_task *create(struct rt_runtime *runtime, size_t stack_size)
 	}
 	struct fiber_task *task = fiber_top(&stack, sizeof *task);
 
-	task_init(&task->task, &fiber_task_ops, &runtime->executor);
+	task->home = (struct task_home){&runtime->executor, &fiber_task_ops};
+	task_init(&task->task, &task->home);
 	fiber_init(&task->fiber, &stack, sizeof *task, entry, task);
 	task->pool = pool;
 	task->own_pool = pool != runtime->stacks;
@@ -303,7 +305,7 @@ static int child_ended(struct rt_scope_child *child)
 /* Of a handle, which may be the caller's own: that of a task of another kind, too. */
 static bool is_child(const struct rt_task *task)
 {
-	return task->ops == &fiber_task_ops && fiber_task(task)->child.ended;
+	return task->home->ops == &fiber_task_ops && fiber_task(task)->child.ended;
 }
 
 struct rt_task *rt_scope_spawn_with(struct rt_scope *scope, rt_task_fn *fn, void *arg,
@@ -395,7 +397,7 @@ bool task_report_overflow(const void *address)
 	overflow_print(" (spawned at ");
 	overflow_print(rt_task_site(task));
 	overflow_print(")\n");
-	if (task->ops->report)
-		task->ops->report(task);
+	if (task->home->ops->report)
+		task->home->ops->report(task);
 	return true;
 }

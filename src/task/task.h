@@ -75,10 +75,15 @@ struct task_ops {
 	void (*overtime)(const struct rt_task *task);
 };
 
-struct rt_task {
-	struct rt_runnable runnable;
+/* What the tasks of one kind in one place have in common: memory counts. */
+struct task_home {
 	struct rt_executor *executor;
 	const struct task_ops *ops;
+};
+
+struct rt_task {
+	struct rt_runnable runnable;
+	const struct task_home *home;
 	struct rt_waiter *joiners; /* a ring */
 	struct rt_frame *frame; /* the innermost timeout, scope or shield; see frame.h */
 	int result;
@@ -106,8 +111,8 @@ uint32_t task_current_id(void);
 
 /* ---- Life ---- */
 
-/* Sets up a task that is not scheduled yet. Counted in its runtime until it ends. */
-void task_init(struct rt_task *task, const struct task_ops *ops, struct rt_executor *executor);
+/* Sets up a task that is not scheduled yet; home must outlast it. Counted in its runtime until it ends. */
+void task_init(struct rt_task *task, const struct task_home *home);
 
 /* Schedules a new task for the first time. */
 void task_start(struct rt_task *task);

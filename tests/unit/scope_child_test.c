@@ -58,7 +58,7 @@ IN_TASK(tasks_of_another_kind_bring_their_own_records)
 	foreign_scope = &scope;
 	rt_scope_enter(&scope, RT_FOREVER);
 	for (int i = 0; i < 2; i++) {
-		task_init(&tasks[i], &foreign_ops, &rt_runtime_current()->executor);
+		task_init(&tasks[i], &(struct task_home){&rt_runtime_current()->executor, &foreign_ops});
 		records[i].child.ended = foreign_ended;
 		scope_adopt(&scope, &tasks[i], &records[i].child);
 		task_start(&tasks[i]);
@@ -101,7 +101,7 @@ IN_TASK(an_owner_that_cannot_wait_lets_its_tasks_go)
 		.resume = own_scope, .park = refuse_to_park, .ended = do_nothing, .ids = no_ids};
 	struct rt_task task;
 
-	task_init(&task, &ops, &rt_runtime_current()->executor);
+	task_init(&task, &(struct task_home){&rt_runtime_current()->executor, &ops});
 	task_start(&task);
 	ck_assert_int_eq(rt_yield(), 0);
 	ck_assert_int_eq(left, -ENOTSUP);
