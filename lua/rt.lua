@@ -23,6 +23,7 @@ local rt = {
   sleep_until = time.sleep_until,
   interval = time.interval,
   timeout = time.timeout,
+  scope = task.scope,
   wait_fd = net.wait_fd,
   cancelled = core.cancelled,
   version = core.version,

@@ -68,7 +68,9 @@
 #define lib_fd_open rt__lib_fd_open
 #define lib_gate_open rt__lib_gate_open
 #define lib_listener_open rt__lib_listener_open
+#define lib_local_open rt__lib_local_open
 #define lib_runtime_open rt__lib_runtime_open
+#define lib_scope_open rt__lib_scope_open
 #define lib_task_open rt__lib_task_open
 #define lib_time_open rt__lib_time_open
 #define lib_udp_open rt__lib_udp_open
@@ -82,7 +84,9 @@
 #define lua_addr_push rt__lua_addr_push
 #define lua_addr_push_result rt__lua_addr_push_result
 #define lua_conn_push rt__lua_conn_push
+#define lua_scope_free_children rt__lua_scope_free_children
 #define lua_task_abandon rt__lua_task_abandon
+#define lua_task_create rt__lua_task_create
 #define lua_task_current rt__lua_task_current
 #define lua_task_push rt__lua_task_push
 #define lua_task_running rt__lua_task_running
@@ -121,6 +125,9 @@
 #define runtime_open rt__runtime_open
 #define scope_abandon rt__scope_abandon
 #define scope_adopt rt__scope_adopt
+#define scope_await rt__scope_await
+#define scope_begin_leave rt__scope_begin_leave
+#define scope_end_leave rt__scope_end_leave
 #define self_get rt__self_get
 #define semaphore_acquire_case rt__semaphore_acquire_case
 #define site_at rt__site_at

@@ -17,7 +17,9 @@ librtlua_la_SOURCES = \
 	src/lua/lib_fd.c \
 	src/lua/lib_gate.c \
 	src/lua/lib_listener.c \
+	src/lua/lib_local.c \
 	src/lua/lib_runtime.c \
+	src/lua/lib_scope.c \
 	src/lua/lib_task.c \
 	src/lua/lib_time.c \
 	src/lua/lib_udp.c \

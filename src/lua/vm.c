@@ -8,6 +8,7 @@
 #include "lua/cancelled.h"
 #include "lua/carrier.h"
 #include "lua/failure.h"
+#include "lua/lua_scope.h"
 #include "lua/probe.h"
 #include "lua/site.h"
 
@@ -85,6 +86,7 @@ struct vm *vm_create(lua_State *L, const char *name)
 	lua_newtable(vm->anchors);
 	lua_newtable(vm->anchors);
 	lua_pushliteral(vm->anchors, "__call");
+	lua_newtable(vm->anchors);
 	vm->sites = site_table_create(L);
 	vm->running = probe_running(L);
 	vm->hook_mask = probe_hook_mask(L);
@@ -124,6 +126,7 @@ void vm_stop(struct vm *vm)
 			lua_task_abandon(task);
 	}
 	lua_task_free_timers(vm);
+	lua_scope_free_children(vm);
 	failures_report(vm);
 	carriers_trim(vm, 0);
 	stack_pool_destroy(vm->stacks);
