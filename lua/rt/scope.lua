@@ -79,7 +79,7 @@ end
 -- scope.errors: the errors so far, in order, bare; an array of its own at each access.
 local function errors(scope)
   local list = {}
-  for i, failed in ipairs(failures(scope)) do list[i] = error_of(failed) end
+  for i, failed in ipairs(failures(scope) or list) do list[i] = error_of(failed) end
   return list
 end
 
@@ -123,12 +123,10 @@ end
 -- failed. Gives the error if that is the first one and says more than the task's own: where it was awaited.
 local function note_error(scope, err)
   if rawequal(err, cancelled) and core.scope_cancelled(scope) then return end
-  local failed = failures(scope)
-  for i = 1, #failed do
-    if repeats(err, failed[i]) then return i == 1 and err or nil end
+  for i, failed in ipairs(failures(scope) or {}) do
+    if repeats(err, failed) then return i == 1 and err or nil end
   end
-  failed[#failed + 1] = {err}
-  core.scope_cancel(scope)
+  core.scope_fail(scope, {err})
 end
 
 local function finish(scope, ok, ...)
@@ -136,7 +134,7 @@ local function finish(scope, ok, ...)
   if not ok then first = note_error(scope, (...)) end
   local code = leave(scope)
   local failed = failures(scope)
-  if #failed > 0 then raise_first(failed, first) end
+  if failed then raise_first(failed, first) end
   if code ~= 0 then return failure(code, "scope") end
   if ok then return ... end
   return nil, "cancelled", "ECANCELED"

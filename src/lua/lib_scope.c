@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* A userdata. Its environment is the array of failures, once there is one or somebody has asked. */
+/* A userdata. Its environment is the array of failures, once there is one. */
 struct lua_scope {
 	struct rt_scope scope;
 	struct rt_shield shield; /* while the owner waits for tasks that it has cancelled */
@@ -87,19 +87,20 @@ static void push_scopes(lua_State *L)
 	lua_rawget(L, LUA_REGISTRYINDEX);
 }
 
-/* Pushes the array of what has failed in the scope at index. */
-static void push_failures(lua_State *L, int index)
+/* Pops the failure on top and adds it to those of the scope at index. */
+static void add_failure(lua_State *L, int index)
 {
 	struct lua_scope *scope = lua_touserdata(L, index);
 
 	if (!scope->has_failures) {
-		lua_pushvalue(L, index);
 		lua_newtable(L);
-		lua_setfenv(L, -2);
-		lua_pop(L, 1);
+		lua_setfenv(L, index);
 		scope->has_failures = true;
 	}
 	lua_getfenv(L, index);
+	lua_insert(L, -2);
+	lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
+	lua_pop(L, 1);
 }
 
 /* The scope now has the task, and will raise its error: it is not to be reported. */
@@ -113,12 +114,13 @@ static int note_failure(lua_State *M)
 	lua_rawget(M, -2);
 	if (lua_isnil(M, -1))
 		return 0;
-	push_failures(M, lua_gettop(M));
+	int scope = lua_gettop(M);
+
 	lua_task_push(M, task);
 	lua_getfenv(M, -1);
 	failure_seen(M, -1);
 	lua_pop(M, 1);
-	lua_rawseti(M, -2, (int)lua_objlen(M, -2) + 1);
+	add_failure(M, scope);
 	return 0;
 }
 
@@ -238,12 +240,24 @@ static int scope_cancelled(lua_State *L)
 	return 1;
 }
 
-/* scope_failures(scope) -> {task, ...} in order of time; the Lua half may add to it. */
+/* scope_failures(scope) -> {task, ...} in order of time, and what scope_fail() has added; or nil */
 static int scope_failures(lua_State *L)
 {
-	check_scope(L);
-	push_failures(L, 1);
+	if (!check_scope(L)->has_failures)
+		return 0;
+	lua_getfenv(L, 1);
 	return 1;
+}
+
+/* scope_fail(scope, failure): adds to its failures, and cancels it. */
+static int scope_fail(lua_State *L)
+{
+	struct rt_scope *scope = &check_scope(L)->scope;
+
+	lua_settop(L, 2);
+	add_failure(L, 1);
+	rt_scope_cancel(scope);
+	return 0;
 }
 
 /* scope_leave(scope): begins to. scope_wait(), scope_shield(), scope_close() follow. */
@@ -348,6 +362,7 @@ static const luaL_Reg functions[] = {
 	{"scope_cancel", scope_cancel},
 	{"scope_cancelled", scope_cancelled},
 	{"scope_failures", scope_failures},
+	{"scope_fail", scope_fail},
 	{"scope_leave", scope_leave},
 	{"scope_wait", scope_wait},
 	{"scope_shield", scope_shield},
