@@ -8,12 +8,15 @@ rt_lua_files = \
 	lua/rt/net.lua \
 	lua/rt/quick.lua \
 	lua/rt/require.lua \
+	lua/rt/scope.lua \
 	lua/rt/select.lua \
 	lua/rt/sync.lua \
 	lua/rt/task.lua \
 	lua/rt/tcp.lua \
 	lua/rt/time.lua \
-	lua/rt/udp.lua
+	lua/rt/traceback.lua \
+	lua/rt/udp.lua \
+	lua/rt/variable.lua
 
 EXTRA_DIST += build-aux/embed.lua $(rt_lua_files)
 CLEANFILES += src/lua/bytecode.c

@@ -25,6 +25,7 @@ local rt = {
   sleep_until = time.sleep_until,
   interval = time.interval,
   timeout = time.timeout,
+  scope = task.scope,
   select = require "rt.select",
   wait_fd = net.wait_fd,
   cancelled = core.cancelled,

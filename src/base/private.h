@@ -81,8 +81,10 @@
 #define lib_fd_open rt__lib_fd_open
 #define lib_gate_open rt__lib_gate_open
 #define lib_listener_open rt__lib_listener_open
+#define lib_local_open rt__lib_local_open
 #define lib_report_open rt__lib_report_open
 #define lib_runtime_open rt__lib_runtime_open
+#define lib_scope_open rt__lib_scope_open
 #define lib_select_open rt__lib_select_open
 #define lib_sync_open rt__lib_sync_open
 #define lib_task_open rt__lib_task_open
@@ -110,7 +112,9 @@
 #define lua_conn_failure rt__lua_conn_failure
 #define lua_conn_push rt__lua_conn_push
 #define lua_conn_wait rt__lua_conn_wait
+#define lua_scope_free_children rt__lua_scope_free_children
 #define lua_task_abandon rt__lua_task_abandon
+#define lua_task_create rt__lua_task_create
 #define lua_task_current rt__lua_task_current
 #define lua_task_next rt__lua_task_next
 #define lua_task_ops rt__lua_task_ops
@@ -160,6 +164,9 @@
 #define runtime_open rt__runtime_open
 #define scope_abandon rt__scope_abandon
 #define scope_adopt rt__scope_adopt
+#define scope_await rt__scope_await
+#define scope_begin_leave rt__scope_begin_leave
+#define scope_end_leave rt__scope_end_leave
 #define self_get rt__self_get
 #define semaphore_acquire_case rt__semaphore_acquire_case
 #define signals_close rt__signals_close

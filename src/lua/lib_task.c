@@ -3,6 +3,7 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
+#include "base/error.h"
 #include "lua/cancelled.h"
 #include "lua/failure.h"
 #include "lua/libs.h"
@@ -111,12 +112,20 @@ static int outcome(lua_State *L)
 	return 2;
 }
 
+/* cancel(task) -> true, or a failure if it has ended */
 static int cancel(lua_State *L)
 {
 	struct lua_task *task = vm_check(L, vm_upvalue(L), 1, OBJECT_TASK);
 
+	if (task->task.state == TASK_DONE) {
+		lua_pushnil(L);
+		lua_pushliteral(L, "the task has ended");
+		lua_pushstring(L, error_name(-ESRCH));
+		return 3;
+	}
 	rt_cancel(&task->task);
-	return 0;
+	lua_pushboolean(L, true);
+	return 1;
 }
 
 static int status(lua_State *L)

@@ -22,8 +22,10 @@ librtlua_la_SOURCES = \
 	src/lua/lib_fd.c \
 	src/lua/lib_gate.c \
 	src/lua/lib_listener.c \
+	src/lua/lib_local.c \
 	src/lua/lib_report.c \
 	src/lua/lib_runtime.c \
+	src/lua/lib_scope.c \
 	src/lua/lib_select.c \
 	src/lua/lib_sync.c \
 	src/lua/lib_task.c \

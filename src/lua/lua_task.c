@@ -85,6 +85,10 @@ static void release_slot(struct vm *vm, int index, bool reusable)
 
 	lua_pushnil(vm->anchors);
 	lua_rawseti(vm->anchors, VM_TASKS, index + 1);
+	if (vm->has_locals) {
+		lua_pushnil(vm->anchors);
+		lua_rawseti(vm->anchors, VM_LOCALS, index + 1);
+	}
 	if (!reusable || index >= SLOTS_KEPT) {
 		slot->L = NULL;
 		lua_pushnil(vm->anchors);
@@ -428,7 +432,18 @@ const struct task_ops lua_task_ops = {
 
 /* ---- For the rest of the binding ---- */
 
-struct lua_task *lua_task_spawn(lua_State *L, struct vm *vm, int nargs, int level)
+/* A set of local values is never changed, so that the new task can have its parent's. */
+static void inherit_locals(struct vm *vm, int slot)
+{
+	const struct lua_task *parent = lua_task_current();
+
+	if (!parent || lua_task_vm(parent) != vm)
+		return;
+	lua_rawgeti(vm->anchors, VM_LOCALS, parent->slot + 1);
+	lua_rawseti(vm->anchors, VM_LOCALS, slot + 1);
+}
+
+struct lua_task *lua_task_create(lua_State *L, struct vm *vm, int nargs, int level)
 {
 	if (!vm->runtime)
 		vm_error(L, "no runtime is running on this thread");
@@ -440,6 +455,8 @@ struct lua_task *lua_task_spawn(lua_State *L, struct vm *vm, int nargs, int leve
 	lua_pushvalue(L, -1);
 	lua_xmove(L, vm->anchors, 1);
 	lua_rawseti(vm->anchors, VM_TASKS, slot + 1);
+	if (vm->has_locals)
+		inherit_locals(vm, slot);
 	lua_insert(L, -nargs - 2);
 	if (!lua_checkstack(thread, nargs + 1)) {
 		release_slot(vm, slot, true);
@@ -453,6 +470,13 @@ struct lua_task *lua_task_spawn(lua_State *L, struct vm *vm, int nargs, int leve
 	task->parent = task_current_id();
 	task->values = (uint16_t)nargs;
 	vm->slots[slot].u.task = task;
+	return task;
+}
+
+struct lua_task *lua_task_spawn(lua_State *L, struct vm *vm, int nargs, int level)
+{
+	struct lua_task *task = lua_task_create(L, vm, nargs, level);
+
 	task_start(&task->task);
 	return task;
 }

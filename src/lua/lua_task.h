@@ -36,7 +36,11 @@ static inline const char *lua_task_site(const struct lua_task *task)
 /*
  * Makes a task of the function and the nargs arguments on top of L, which it pops,
  * and pushes its handle. The site is level's line. Raises without a runtime or memory.
+ * It is to be started with task_start().
  */
+struct lua_task *lua_task_create(lua_State *L, struct vm *vm, int nargs, int level);
+
+/* The same, and starts it. */
 struct lua_task *lua_task_spawn(lua_State *L, struct vm *vm, int nargs, int level);
 
 /* The running task, if it is one of this VM; raises otherwise, naming function. */

@@ -3,7 +3,7 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
-#include "task/frame.h"
+#include "task/scope.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -133,12 +133,27 @@ static void describe_join(const struct task_wait *wait, char *text, size_t size)
 
 static const struct wait_kind join = {"join", stop_joining, describe_join};
 
-/* Whether target is task, or joins one that is, and so on. No chain of joins is ever closed, so it ends. */
+/* Whether target cannot end before task: it is the same, or owns a scope around it. */
+static bool outlasts(const struct rt_task *target, const struct rt_task *task)
+{
+	if (target == task)
+		return true;
+	for (struct rt_frame *frame = task->frame; frame; frame = frame_around(frame)) {
+		if (frame->task == target)
+			return true;
+	}
+	return false;
+}
+
+/* Whether target outlasts task, or joins one that does, and so on. No chain of joins is ever closed, so it ends. */
 static bool joins(const struct rt_task *target, const struct rt_task *task)
 {
-	while (target != task && target->wait.kind == &join && !wait_over(target))
+	while (!outlasts(target, task)) {
+		if (target->wait.kind != &join || wait_over(target))
+			return false;
 		target = target->wait.source;
-	return target == task;
+	}
+	return true;
 }
 
 int task_await(struct rt_task *task, struct rt_task *target)

@@ -111,6 +111,32 @@ IN_TASK(an_owner_that_cannot_wait_lets_its_tasks_go)
 	ck_assert_int_eq(slept, -ECANCELED);
 }
 
+/* ---- Joining who waits for the scope ---- */
+
+static int join_owner(void *owner)
+{
+	return rt_join(owner, NULL, rt_in(RT_S(30))) == -EDEADLK ? 0 : -EIO;
+}
+
+static int join_owner_from_deeper(void *owner)
+{
+	struct rt_scope scope;
+
+	rt_scope_enter(&scope, RT_FOREVER);
+	rt_scope_spawn(&scope, join_owner, owner);
+	return rt_scope_leave(&scope);
+}
+
+IN_TASK(nobody_joins_the_owner_of_a_scope_around)
+{
+	struct rt_scope scope;
+
+	rt_scope_enter(&scope, RT_FOREVER);
+	rt_scope_spawn(&scope, join_owner, rt_task_current());
+	rt_scope_spawn(&scope, join_owner_from_deeper, rt_task_current());
+	ck_assert_int_eq(rt_scope_leave(&scope), 0);
+}
+
 int main(void)
 {
 	Suite *suite = suite_create("scope children");
@@ -119,6 +145,7 @@ int main(void)
 	tcase_set_timeout(tcase, 30);
 	tcase_add_test(tcase, tasks_of_another_kind_bring_their_own_records);
 	tcase_add_test(tcase, an_owner_that_cannot_wait_lets_its_tasks_go);
+	tcase_add_test(tcase, nobody_joins_the_owner_of_a_scope_around);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }
