@@ -10,6 +10,7 @@ unit_tests = \
 	tests/unit/event_test \
 	tests/unit/fiber_test \
 	tests/unit/frame_test \
+	tests/unit/heap_test \
 	tests/unit/listener_test \
 	tests/unit/local_test \
 	tests/unit/mutex_test \
@@ -45,7 +46,7 @@ LDADD = librtcore.la $(CHECK_LIBS)
 
 stress_tests = \
 	tests/stress/churn_test.lua \
-	tests/stress/connections_test.lua \
+	tests/stress/reconnect_test.lua \
 	tests/stress/overflow_test.lua \
 	tests/stress/parked_test.lua \
 	tests/stress/sync_cancel_test.lua

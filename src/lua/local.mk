@@ -12,7 +12,6 @@ librtlua_la_SOURCES = \
 	src/lua/conn_quick.c \
 	src/lua/embed.c \
 	src/lua/failure.c \
-	src/lua/heap.c \
 	src/lua/input.c \
 	src/lua/lib_addr.c \
 	src/lua/lib_chan.c \

@@ -9,9 +9,9 @@
 #include "lua/cancelled.h"
 #include "lua/embed.h"
 #include "lua/failure.h"
-#include "lua/heap.h"
 #include "lua/lua_task.h"
 #include "lua/main_task.h"
+#include "platform/heap.h"
 #include "runtime/lifecycle.h"
 
 #include <errno.h>

@@ -71,7 +71,7 @@ struct vm {
 	struct wait_timer *idle_timers; /* for tasks that wait with their carrier given back; linked by task */
 	struct lua_wait *waits, *idle_waits; /* of src/sync: in use, and for reuse */
 	unsigned failed; /* how many of them have been reported */
-	const uint8_t *hook_mask; /* of LuaJIT, or NULL: see probe.h */
+	uint8_t *hook_mask; /* of LuaJIT, or NULL: see probe.h */
 	void **running; /* where LuaJIT keeps the running lua_State, or NULL: see probe.h */
 	struct rt_scope_child *idle_children; /* records of tasks in scopes, linked by next */
 	struct child_chunk *child_chunks; /* where they are; see lib_scope.c */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Slabs for a VM; see heap.h. */
+/* Slabs; see heap.h. */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
-#include "lua/heap.h"
+#include "platform/heap.h"
 
 #include "platform/sanitizer.h"
 
@@ -215,7 +215,7 @@ static void *resize(struct heap *heap, void *object, size_t old_size, size_t new
 
 void *heap_allocate(void *heap, void *object, size_t old_size, size_t new_size)
 {
-	if (!object || old_size == 0)
+	if (!object)
 		return new_size > 0 ? allocate(heap, new_size) : NULL;
 	if (new_size > 0)
 		return resize(heap, object, old_size, new_size);
