@@ -98,13 +98,14 @@ END_TEST
 START_TEST(freed_objects_are_reused_first)
 {
 	struct heap *heap = heap_create();
-	void *a = get(heap, 48);
+	void *a = get(heap, 48), *b = get(heap, 48), *c;
 
-	ck_assert_ptr_ne(get(heap, 48), a);
-	if (!SANITIZED && !RUNNING_ON_VALGRIND) {
-		put(heap, a, 48);
-		ck_assert_ptr_eq(get(heap, 41), a);
-	}
+	put(heap, a, 48);
+	c = get(heap, 41);
+	if (!SANITIZED && !RUNNING_ON_VALGRIND)
+		ck_assert_ptr_eq(c, a);
+	put(heap, b, 48);
+	put(heap, c, 41);
 	heap_destroy(heap);
 }
 END_TEST
@@ -144,6 +145,8 @@ START_TEST(empty_slabs_are_given_back)
 		objects[i] = memset(get(heap, SIZE), 2, SIZE);
 	heap_stats(heap, &after);
 	ck_assert_uint_eq(after.mapped, before.mapped);
+	for (int i = 0; i < COUNT; i++)
+		put(heap, objects[i], SIZE);
 	heap_destroy(heap);
 }
 END_TEST
@@ -175,7 +178,9 @@ START_TEST(nothing_comes_of_nothing)
 	struct heap *heap = heap_create();
 
 	ck_assert_ptr_null(heap_allocate(heap, NULL, 0, 0));
-	ck_assert_ptr_null(heap_allocate(heap, NULL, 0, SIZE_MAX / 2));
+	/* A sanitizer's malloc() ends the program. */
+	if (!SANITIZED && !RUNNING_ON_VALGRIND)
+		ck_assert_ptr_null(heap_allocate(heap, NULL, 0, SIZE_MAX / 2));
 	heap_destroy(heap);
 	heap_destroy(NULL);
 }

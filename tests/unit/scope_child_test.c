@@ -52,13 +52,14 @@ static const struct task_ops foreign_ops = {.resume = finish_at_once, .ended = d
 IN_TASK(tasks_of_another_kind_bring_their_own_records)
 {
 	struct rt_scope scope;
+	struct task_home home = {&rt_runtime_current()->executor, &foreign_ops};
 	struct rt_task tasks[2];
 	struct foreign records[2] = {{.error = -EIO}, {.error = -EPIPE}};
 
 	foreign_scope = &scope;
 	rt_scope_enter(&scope, RT_FOREVER);
 	for (int i = 0; i < 2; i++) {
-		task_init(&tasks[i], &(struct task_home){&rt_runtime_current()->executor, &foreign_ops});
+		task_init(&tasks[i], &home);
 		records[i].child.ended = foreign_ended;
 		scope_adopt(&scope, &tasks[i], &records[i].child);
 		task_start(&tasks[i]);
