@@ -449,7 +449,7 @@ struct lua_task *lua_task_spawn(lua_State *L, struct vm *vm, int nargs, int leve
 	task_init(&task->task, &lua_task_ops, &vm->strand.executor);
 	task->slot = slot;
 	task->site = site;
-	task->id = ++vm->runtime->last_task_id;
+	task->id = task_next_id(vm->runtime);
 	task->parent = task_current_id();
 	task->values = (uint16_t)nargs;
 	vm->slots[slot].u.task = task;
