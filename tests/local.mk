@@ -58,10 +58,14 @@ stress_tests = \
 	tests/stress/overflow_test.lua \
 	tests/stress/parked_test.lua
 
-# A host program: it sees the public headers alone.
-embed_tests = tests/embed/engine_test
-tests_embed_engine_test_CPPFLAGS = -I$(top_srcdir)/include $(LUAJIT_CFLAGS) $(LIBEVENT_CFLAGS) $(CHECK_CFLAGS)
-tests_embed_engine_test_LDADD = librtlua.la librtcore.la $(LUAJIT_LIBS) $(LIBEVENT_LIBS) $(CHECK_LIBS)
+# Host programs: they see the public headers alone.
+embed_tests = tests/embed/engine_test tests/embed/report_test
+embed_cppflags = -I$(top_srcdir)/include $(LUAJIT_CFLAGS) $(LIBEVENT_CFLAGS) $(CHECK_CFLAGS)
+embed_libs = librtlua.la librtcore.la $(LUAJIT_LIBS) $(LIBEVENT_LIBS) $(CHECK_LIBS)
+tests_embed_engine_test_CPPFLAGS = $(embed_cppflags)
+tests_embed_engine_test_LDADD = $(embed_libs)
+tests_embed_report_test_CPPFLAGS = $(embed_cppflags)
+tests_embed_report_test_LDADD = $(embed_libs)
 
 TESTS = tests/lint
 if HAVE_CHECK
