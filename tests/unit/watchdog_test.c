@@ -161,7 +161,7 @@ END_TEST
 
 static rt_time stand_still(void)
 {
-	return RT_S(1);
+	return RT_S(1000000000);
 }
 
 static int stay_while_time_stands(void *arg)
@@ -286,12 +286,36 @@ static int raise_urgent(void *arg)
 
 START_TEST(a_signal_that_is_not_its_own_is_nothing)
 {
+	struct watchdog *watchdog;
 	int value = 4;
 
 	redirect();
+	/* On a thread that has never run a task. */
+	ck_assert_int_eq(watchdog_create(&watchdog, RT_S(100)), 0);
+	raise(SIGURG);
+	watchdog_destroy(watchdog);
 	ck_assert_int_eq(run(raise_urgent, &value, RT_S(100)), 4);
 	raise(SIGURG); /* without a runtime */
 	ck_assert_int_eq(count_reports(), 0);
+}
+END_TEST
+
+/* Nobody can read the report, whose writing fails. */
+static int stay_unheard(void *arg)
+{
+	close(STDERR_FILENO);
+	errno = ENOTTY;
+	for (rt_time end = rt_in(RT_MS(200)); rt_now() < end;)
+		;
+	return errno == ENOTTY ? *(int *)arg : -1;
+}
+
+START_TEST(a_report_leaves_errno_alone)
+{
+	int value = 8;
+
+	redirect();
+	ck_assert_int_eq(run(stay_unheard, &value, RT_MS(5)), 8);
 }
 END_TEST
 
@@ -310,6 +334,7 @@ int main(void)
 	tcase_add_test(tcase, no_limit_no_watchdog);
 	tcase_add_test(tcase, start_and_stop_many_times);
 	tcase_add_test(tcase, two_runtimes_on_two_threads);
+	tcase_add_test(tcase, a_report_leaves_errno_alone);
 	tcase_add_test(tcase, a_signal_that_is_not_its_own_is_nothing);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
