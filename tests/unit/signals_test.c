@@ -269,7 +269,10 @@ static void own_handler(int signal)
 
 static int open_and_close(void *arg)
 {
+	int fd = dup(STDIN_FILENO), again;
+
 	(void)arg;
+	close(fd);
 	for (int i = 0; i < 2; i++) {
 		open_signals(rt_task_current());
 		signals_close(runtime);
@@ -277,6 +280,10 @@ static int open_and_close(void *arg)
 		raise(SIGQUIT);
 		raise(SIGINT);
 	}
+	again = dup(STDIN_FILENO);
+	if (again != fd)
+		print("a descriptor is left\n");
+	close(again);
 	return 0;
 }
 
