@@ -37,19 +37,28 @@ static lua_State *coroutine(const struct lua_task *task)
 
 /* ---- Slots: the coroutines of a VM ---- */
 
+/* Not by realloc(): the watchdog's signal, which may come in the middle of it, finds the array in vm->slots. */
+static int grow_slots(struct vm *vm)
+{
+	int capacity = vm->slot_capacity + vm->slot_capacity / 4 + 16;
+	struct slot *previous = vm->slots, *slots = malloc((size_t)capacity * sizeof *slots);
+
+	if (!slots)
+		return -ENOMEM;
+	if (previous)
+		memcpy(slots, previous, (size_t)vm->slot_count * sizeof *slots);
+	vm->slots = slots;
+	vm->slot_capacity = capacity;
+	free(previous);
+	return 0;
+}
+
 static int new_slot(lua_State *L, struct vm *vm)
 {
 	if (vm->slot_count == SLOTS_MAX)
 		vm_error(L, "too many tasks");
-	if (vm->slot_count == vm->slot_capacity) {
-		int capacity = vm->slot_capacity + vm->slot_capacity / 4 + 16;
-		struct slot *slots = realloc(vm->slots, (size_t)capacity * sizeof *slots);
-
-		if (!slots)
-			vm_error(L, "not enough memory");
-		vm->slots = slots;
-		vm->slot_capacity = capacity;
-	}
+	if (vm->slot_count == vm->slot_capacity && grow_slots(vm) < 0)
+		vm_error(L, "not enough memory");
 	vm->slots[vm->slot_count] = (struct slot){.u.next_idle = -1};
 	return vm->slot_count++;
 }
@@ -468,7 +477,7 @@ struct lua_task *lua_task_create(lua_State *L, struct vm *vm, int nargs, int lev
 	task_init(&task->task, &vm->home);
 	task->slot = slot;
 	task->site = site;
-	task->id = ++vm->runtime->last_task_id;
+	task->id = task_next_id(vm->runtime);
 	task->parent = task_current_id();
 	task->values = (uint16_t)nargs;
 	vm->slots[slot].u.task = task;

@@ -66,8 +66,8 @@ static int run(struct vm *vm, struct lua_task *task, const bool *done, bool *int
 	if (!*done && err == -EDEADLK)
 		report_deadlock(vm);
 	if (interrupted) {
-		*interrupted = signals_interrupted();
-		signals_close();
+		*interrupted = signals_interrupted(vm->runtime);
+		signals_close(vm->runtime);
 	}
 	return err;
 }

@@ -64,7 +64,7 @@ static int run_program(struct rt_runtime *runtime, const struct first *first)
 		fprintf(stderr, "deadlock: every task waits for something that nothing can bring about\n");
 		rt_task_dump(stderr);
 	}
-	signals_close();
+	signals_close(runtime);
 	return err;
 }
 

@@ -86,8 +86,8 @@ static void link_nodes(struct tree *tree, struct node *root)
 	for (size_t i = tree->count; i-- > 0;) {
 		struct node *node = &tree->nodes[i], *parent = find(tree, node->parent_id);
 
-		/* Who has ended is not listed. */
-		node->parent = parent && parent != node ? parent : root;
+		/* Who has ended is not listed; a younger one has got its id, after 2^32 tasks: no circles. */
+		node->parent = parent && parent->id < node->id ? parent : root;
 		node->sibling = node->parent->child;
 		node->parent->child = node;
 	}
@@ -131,21 +131,26 @@ static const char *status_of(const struct rt_task *task)
 	return names[task->state];
 }
 
+static void describe_deadline(rt_time deadline, struct rt_task_info *info)
+{
+	size_t used = strlen(info->detail);
+	rt_time now = rt_now(), left = deadline > now ? deadline - now : 0;
+
+	snprintf(info->detail + used, sizeof info->detail - used, "%s%.3f s left", used ? ", " : "",
+		 (double)left / 1e9);
+}
+
 static void describe_wait(const struct rt_task *task, struct rt_task_info *info)
 {
 	const struct task_wait *wait = &task->wait;
-	size_t used = 0;
 
-	info->detail[0] = '\0';
 	info->waits_for = task->state == TASK_PARKED && wait->kind ? wait->kind->what : NULL;
 	if (!info->waits_for)
 		return;
 	if (wait->kind->describe)
 		wait->kind->describe(wait, info->detail, sizeof info->detail);
-	used = strlen(info->detail);
 	if (wait->timer)
-		snprintf(info->detail + used, sizeof info->detail - used, "%s%.3f s left", used ? ", " : "",
-			 (double)(wait->timer->timer.deadline - rt_now()) / 1e9);
+		describe_deadline(wait->timer->timer.deadline, info);
 }
 
 /* "" for those that the program has not named. */
@@ -162,7 +167,7 @@ static void describe(const struct node *node, unsigned depth, struct rt_task_inf
 {
 	*info = (struct rt_task_info){
 		.id = node->id,
-		.parent = node->parent->task ? node->parent_id : 0,
+		.parent = node->parent->id,
 		.depth = depth,
 		.name = name_of(node->task),
 		.site = rt_task_site(node->task),

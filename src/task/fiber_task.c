@@ -86,7 +86,7 @@ static int park(struct rt_task *task)
 		struct capture *capture = self->capture;
 
 		self->capture = NULL;
-		capture->count = backtrace_capture(capture->frames);
+		capture->count = backtrace_capture(capture->frames, __builtin_return_address(0));
 		fiber_switch(&self->fiber, capture->asker);
 	}
 	return 0;
@@ -106,6 +106,8 @@ static void ask(struct fiber_task *task, struct capture *capture)
 	struct self *self = self_get();
 	struct fiber *outer = self->fiber;
 
+	/* What the first use takes, that stack may not have. */
+	backtrace_prepare();
 	capture->asker = outer;
 	task->capture = capture;
 	self->fiber = &task->fiber;
@@ -115,16 +117,14 @@ static void ask(struct fiber_task *task, struct capture *capture)
 
 static void print_stack(struct rt_task *task, FILE *file, int indent)
 {
-	enum { OWN = 3, OTHERS = 2 }; /* innermost frames that are only about this */
 	struct fiber_task *asked = fiber_task(task);
 	struct capture capture = {0};
-	bool running = task == self_get()->task;
 
-	if (running)
-		capture.count = backtrace_capture(capture.frames);
+	if (task == self_get()->task)
+		capture.count = backtrace_capture(capture.frames, __builtin_return_address(0));
 	else if (asked->started && has_room(&asked->fiber))
 		ask(asked, &capture);
-	backtrace_print(capture.frames, capture.count, running ? OWN : OTHERS, file, indent);
+	backtrace_print(capture.frames, capture.count, file, indent);
 }
 
 static void unlink_task(struct rt_runtime *runtime, struct fiber_task *task)
@@ -265,7 +265,7 @@ static struct fiber_task *prepare(rt_task_fn *fn, void *arg, const struct rt_tas
 	task->arg = arg;
 	task->locals = inherited_locals();
 	task->child.ended = NULL;
-	task->id = ++runtime->last_task_id;
+	task->id = task_next_id(runtime);
 	task->parent = task_current_id();
 	task->started = false;
 	task->capture = NULL;

@@ -110,6 +110,14 @@ int task_list(void (*visit)(struct rt_task *task, const struct rt_task_info *inf
 /* The number of the running task; 0: none is. For those that are spawned now. */
 uint32_t task_current_id(void);
 
+/* A number for a new task: not 0, and no other of the 2^32 tasks before it has it. */
+static inline uint32_t task_next_id(struct rt_runtime *runtime)
+{
+	if (++runtime->last_task_id == 0)
+		runtime->last_task_id = 1;
+	return runtime->last_task_id;
+}
+
 /* ---- Life ---- */
 
 /* Sets up a task that is not scheduled yet; home must outlast it. Counted in its runtime until it ends. */
