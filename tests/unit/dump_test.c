@@ -130,7 +130,7 @@ static int parent_of_itself(void *arg)
 {
 	uint32_t id, parent;
 
-	rt_task_current()->ops->ids(rt_task_current(), &id, &parent);
+	rt_task_current()->home->ops->ids(rt_task_current(), &id, &parent);
 	rt_runtime_current()->last_task_id = parent - 1;
 	rt_detach(spawn_named(sleeps, NULL, "second"));
 	return rt_event_wait(arg, RT_FOREVER);
