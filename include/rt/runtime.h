@@ -170,7 +170,7 @@ struct rt_runtime {
 	size_t stack_size;
 	void *stacks; /* the library's cache of C stacks */
 	void *watchdog; /* or NULL */
-	rt_time drain_end; /* while drained is set: the real time when run() gives up, whatever the clock */
+	rt_time drain_end; /* while drained is set and the clock is virtual: the real time when run() gives up */
 };
 
 /*

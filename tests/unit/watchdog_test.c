@@ -122,10 +122,10 @@ START_TEST(each_stay_is_reported_once)
 }
 END_TEST
 
-/* A report has to take as long as the limit, or else it would say so too early. */
+/* From before the task's turn: a report that takes less than the limit is too early for certain. */
 static int note_when(void *arg)
 {
-	rt_time start = rt_now();
+	rt_time start = *(rt_time *)arg;
 
 	spin_until(1);
 	*(rt_time *)arg = rt_now() - start;
@@ -134,28 +134,36 @@ static int note_when(void *arg)
 
 START_TEST(nobody_is_reported_before_the_limit)
 {
-	rt_time taken = 0;
+	rt_time taken = rt_now();
 
 	redirect();
 	ck_assert_int_eq(run(note_when, &taken, RT_MS(200)), 0);
-	ck_assert_int_ge(taken, RT_MS(150)); /* the task's turn began a little before start */
+	ck_assert_int_ge(taken, RT_MS(200));
 }
 END_TEST
 
+/* Stores the longest time in between: on a machine that stalls, the watchdog is right to report it. */
 static int keep_giving_way(void *arg)
 {
-	for (rt_time end = rt_in(RT_MS(700)); rt_now() < end;)
-		ck_assert_int_eq(rt_yield(), 0);
-	return rt_sleep(*(rt_time *)arg);
+	rt_time last = rt_now(), *longest = arg;
+
+	for (rt_time end = rt_in(RT_MS(700)); last < end;) {
+		rt_time now = (rt_yield(), rt_now());
+
+		*longest = now - last > *longest ? now - last : *longest;
+		last = now;
+	}
+	return rt_sleep(RT_MS(700));
 }
 
 START_TEST(who_gives_way_or_waits_is_not_reported)
 {
-	rt_time duration = RT_MS(700);
+	rt_time longest = 0;
 
 	redirect();
-	ck_assert_int_eq(run(keep_giving_way, &duration, RT_MS(500)), 0);
-	ck_assert_int_eq(count_reports(), 0);
+	ck_assert_int_eq(run(keep_giving_way, &longest, RT_MS(500)), 0);
+	if (longest < RT_MS(400))
+		ck_assert_int_eq(count_reports(), 0);
 }
 END_TEST
 
