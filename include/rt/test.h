@@ -42,7 +42,7 @@ RT_BEGIN_DECLS
 
 #define RT_TEST(name)                                                                                        \
 	static void name##_body(void);                                                                       \
-	static struct rt_test name##_rt_test = {#name, name##_body, __FILE__, __LINE__, 0, {{NULL, 0}}};     \
+	static struct rt_test name##_rt_test = {#name, name##_body, __FILE__, __LINE__, 0, {{0}}};     \
 	START_TEST(name)                                                                                     \
 	{                                                                                                    \
 		rt_test_check_(&name##_rt_test, _i);                                                         \

@@ -9,7 +9,9 @@ RT_BEGIN_DECLS
 
 struct rt_test_options {
 	const struct rt_runtime_ops *runtime; /* NULL: rt_native */
-	unsigned explore; /* with how many seeds; 0: with one */
+	enum rt_clock clock;
+	uint64_t seed; /* of the order in which ready tasks run; 0: first come, first served */
+	unsigned explore; /* how many seeds to try, from seed or 1 on; 0: just seed */
 };
 
 enum { RT_TEST_VARIANTS = 16, RT_TEST_TEXT_MAX = 1024 };

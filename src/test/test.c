@@ -13,10 +13,14 @@
 #include "task/fiber_task.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Kept free behind a failure's text. */
+enum { SEED_ROOM = 48 };
 
 /* A test that runs, in its caller's memory. */
 struct run {
@@ -50,7 +54,7 @@ static void fail_at(struct run *run, const char *file, int line, const char *tex
 	if (!run->failed) {
 		run->failure->file = file;
 		run->failure->line = line;
-		snprintf(run->failure->text, sizeof run->failure->text, "%s", text);
+		snprintf(run->failure->text, sizeof run->failure->text - SEED_ROOM, "%s", text);
 	}
 	run->failed = true;
 	run->done = true;
@@ -75,7 +79,7 @@ void rt_test_fail(const char *file, int line, const char *text)
 
 struct listing {
 	struct run *run;
-	char text[RT_TEST_TEXT_MAX];
+	char text[RT_TEST_TEXT_MAX - SEED_ROOM];
 	size_t length;
 };
 
@@ -192,13 +196,86 @@ static void run_in_runtime(struct run *run, const struct rt_runtime_ops *ops,
 	end(run, runtime);
 }
 
+/* ---- Options and the environment ---- */
+
+/* Returns whether there is a value; run has failed if it is none. */
+static bool read_number(struct run *run, const char *variable, uint64_t *number)
+{
+	const char *text = getenv(variable);
+	struct listing listing = {0};
+	char *end;
+
+	if (!text || !*text)
+		return false;
+	errno = 0;
+	*number = strtoull(text, &end, 10);
+	if (errno == 0 && !*end && *text >= '0' && *text <= '9')
+		return true;
+	add(&listing, "%s=%s is not a number", variable, text);
+	fail(run, listing.text);
+	return false;
+}
+
+static void read_clock(struct run *run, enum rt_clock *clock)
+{
+	const char *text = getenv("RT_CLOCK");
+	struct listing listing = {0};
+
+	if (!text || !*text)
+		return;
+	if (strcmp(text, "virtual") == 0) {
+		*clock = RT_CLOCK_VIRTUAL;
+	} else if (strcmp(text, "real") == 0) {
+		*clock = RT_CLOCK_REAL;
+	} else {
+		add(&listing, "RT_CLOCK=%s is neither virtual nor real", text);
+		fail(run, listing.text);
+	}
+}
+
+/* The environment says more than the program does. */
+static void read_environment(struct run *run, struct rt_test_options *options)
+{
+	uint64_t seed, explore;
+
+	read_clock(run, &options->clock);
+	if (read_number(run, "RT_SEED", &seed)) {
+		options->seed = seed;
+		options->explore = 0;
+	}
+	if (read_number(run, "RT_EXPLORE", &explore))
+		options->explore = explore < UINT32_MAX ? (unsigned)explore : UINT32_MAX;
+	if (options->explore > 0 && options->seed == 0)
+		options->seed = 1;
+}
+
+static void name_seed(struct run *run, uint64_t seed)
+{
+	char *text = run->failure->text;
+	size_t length = strlen(text);
+
+	snprintf(text + length, RT_TEST_TEXT_MAX - length, " (with RT_SEED=%" PRIu64 ")", seed);
+}
+
+static void run_seed(struct run *run, const struct rt_test_options *options, uint64_t seed)
+{
+	const struct rt_runtime_options with = {.clock = options->clock, .seed = seed};
+
+	run->done = false;
+	run_in_runtime(run, options->runtime, &with);
+	if (run->failed && seed)
+		name_seed(run, seed);
+}
+
 bool rt_test_run(const struct rt_test *test, int variant, struct rt_test_failure *failure)
 {
 	struct run run = {.test = test, .failure = failure};
-	const struct rt_test_options *options = &test->variants[variant];
+	struct rt_test_options options = test->variants[variant];
 
+	read_environment(&run, &options);
 	running = &run;
-	run_in_runtime(&run, options->runtime, NULL);
+	for (unsigned i = 0; !run.failed && (i == 0 || i < options.explore); i++)
+		run_seed(&run, &options, options.seed + i);
 	running = NULL;
 	return !run.failed;
 }

@@ -90,6 +90,42 @@ RT_TEST(deadlocks)
 	rt_join(rt_spawn(join_other, &task), NULL, RT_FOREVER);
 }
 
+static int last_spawned;
+
+static int note(void *arg)
+{
+	last_spawned = *(int *)arg;
+	return 0;
+}
+
+/* First come, first served ends with the second one. */
+RT_TEST(expects_an_order)
+{
+	int numbers[] = {1, 2};
+	struct rt_task *tasks[2];
+
+	for (int i = 0; i < 2; i++)
+		tasks[i] = rt_spawn(note, &numbers[i]);
+	for (int i = 0; i < 2; i++)
+		rt_join(tasks[i], NULL, RT_FOREVER);
+	ck_assert_int_eq(last_spawned, 2);
+}
+
+RT_TEST(sleeps_for_a_day)
+{
+	rt_time before = rt_now();
+
+	ck_assert_int_eq(rt_sleep(RT_S(86400)), 0);
+	ck_assert_int_eq(rt_now() - before, RT_S(86400));
+}
+
+static int runs;
+
+RT_TEST(counts_its_runs)
+{
+	runs++;
+}
+
 static const struct rt_runtime_ops *ran_on;
 
 RT_TEST(tells_its_runtime)
@@ -230,6 +266,94 @@ START_TEST(a_test_runs_on_its_runtime)
 }
 END_TEST
 
+/* ---- Seeds and clocks ---- */
+
+static bool passes_with(struct rt_test *test, const struct rt_test_options *options,
+			struct rt_test_failure *failure)
+{
+	return rt_test_run(test, rt_test_add(test, options), failure);
+}
+
+START_TEST(explore_runs_once_for_each_seed)
+{
+	struct rt_test_failure failure;
+
+	ck_assert(passes_with(&counts_its_runs_rt_test, NULL, &failure));
+	ck_assert_int_eq(runs, 1);
+	ck_assert(passes_with(&counts_its_runs_rt_test, &(struct rt_test_options){.explore = 7}, &failure));
+	ck_assert_int_eq(runs, 8);
+	setenv("RT_EXPLORE", "20", 1);
+	ck_assert(passes_with(&counts_its_runs_rt_test, NULL, &failure));
+	ck_assert_int_eq(runs, 28);
+	unsetenv("RT_EXPLORE");
+	setenv("RT_SEED", "5", 1);
+	ck_assert(passes_with(&counts_its_runs_rt_test, &(struct rt_test_options){.explore = 7}, &failure));
+	ck_assert_int_eq(runs, 29);
+	(void)counts_its_runs;
+}
+END_TEST
+
+/* The seed that explore names makes the test fail by itself, those before it do not. */
+START_TEST(a_failure_names_its_seed)
+{
+	struct rt_test_failure failure;
+
+	ck_assert(passes_with(&expects_an_order_rt_test, NULL, &failure));
+	ck_assert(!passes_with(&expects_an_order_rt_test, &(struct rt_test_options){.explore = 1000}, &failure));
+	const char *named = strstr(failure.text, " (with RT_SEED=");
+
+	ck_assert_ptr_nonnull(named);
+	uint64_t seed = strtoull(named + strlen(" (with RT_SEED="), NULL, 10);
+
+	ck_assert_uint_ge(seed, 1);
+	ck_assert(!passes_with(&expects_an_order_rt_test, &(struct rt_test_options){.seed = seed}, &failure));
+	for (uint64_t i = 1; i < seed; i++)
+		ck_assert(passes_with(&expects_an_order_rt_test, &(struct rt_test_options){.seed = i}, &failure));
+	char text[32];
+
+	snprintf(text, sizeof text, "%llu", (unsigned long long)seed);
+	setenv("RT_SEED", text, 1);
+	ck_assert(!passes_with(&expects_an_order_rt_test, NULL, &failure));
+	ck_assert_ptr_nonnull(strstr(failure.text, named));
+	(void)expects_an_order;
+}
+END_TEST
+
+START_TEST(the_clock_is_virtual_on_request)
+{
+	struct rt_test_failure failure;
+
+	ck_assert(passes_with(&sleeps_for_a_day_rt_test, &(struct rt_test_options){.clock = RT_CLOCK_VIRTUAL},
+			      &failure));
+	setenv("RT_CLOCK", "virtual", 1);
+	ck_assert(passes_with(&sleeps_for_a_day_rt_test, NULL, &failure));
+	(void)sleeps_for_a_day;
+}
+END_TEST
+
+static const struct {
+	const char *name, *value, *message;
+} wrong[] = {
+	{"RT_SEED", "many", "RT_SEED=many is not a number"},
+	{"RT_SEED", "-1", "RT_SEED=-1 is not a number"},
+	{"RT_EXPLORE", "10x", "RT_EXPLORE=10x is not a number"},
+	{"RT_EXPLORE", "99999999999999999999", "RT_EXPLORE=99999999999999999999 is not a number"},
+	{"RT_CLOCK", "slow", "RT_CLOCK=slow is neither virtual nor real"},
+};
+
+START_TEST(a_wrong_environment_fails_the_test)
+{
+	struct rt_test_failure failure;
+
+	setenv(wrong[_i].name, wrong[_i].value, 1);
+	ck_assert(!passes_with(&counts_its_runs_rt_test, NULL, &failure));
+	ck_assert_str_eq(failure.text, wrong[_i].message);
+	ck_assert_int_eq(runs, 0);
+}
+END_TEST
+
+/* ---- Misuse ---- */
+
 static int run_test_inside(void *arg)
 {
 	return rt_test_run(&passes_rt_test, rt_test_add(&passes_rt_test, NULL), arg);
@@ -264,6 +388,10 @@ int main(void)
 	tcase_add_loop_test(verdicts, a_deadlock_fails_and_names_the_tasks, 0, MODES);
 	suite_add_tcase(suite, verdicts);
 	tcase_add_test(options, a_test_runs_on_its_runtime);
+	tcase_add_test(options, explore_runs_once_for_each_seed);
+	tcase_add_test(options, a_failure_names_its_seed);
+	tcase_add_test(options, the_clock_is_virtual_on_request);
+	tcase_add_loop_test(options, a_wrong_environment_fails_the_test, 0, sizeof wrong / sizeof *wrong);
 	tcase_add_test(options, a_runtime_that_is_running_is_told);
 	tcase_add_test(options, outside_of_a_test_fail_returns);
 	suite_add_tcase(suite, options);
