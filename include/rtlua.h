@@ -98,6 +98,13 @@ RT_API const char *rtlua_error(struct rtlua *lua);
  */
 RT_API int rtlua_raise(lua_State *L, int err);
 
+/*
+ * The command rtlua bench: runs the benchmarks of Lua files (lua/rt/bench.lua), as the
+ * arguments from argv[1] on say, and prints a report. Not where a runtime is
+ * running on this thread. Returns the exit code: 0, 1 if a benchmark failed, 2 for wrong arguments.
+ */
+RT_API int rtlua_bench(int argc, char **argv);
+
 /* How many tasks have failed without anybody taking notice. */
 RT_API unsigned rtlua_failures(struct rtlua *lua);
 

@@ -25,6 +25,7 @@
 #define baseline_finish rt__baseline_finish
 #define baseline_load rt__baseline_load
 #define baseline_store rt__baseline_store
+#define bench_files_visit rt__bench_files_visit
 #define bench_settings_parse rt__bench_settings_parse
 #define bench_settings_select rt__bench_settings_select
 #define cancelled_is rt__cancelled_is
