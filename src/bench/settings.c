@@ -12,6 +12,7 @@
 
 struct option {
 	const char *name; /* with "=" if it takes a value */
+	const char *value;
 	const char *help;
 	int (*set)(struct bench_settings *settings, const char *value);
 };
@@ -120,21 +121,23 @@ static int set_help(struct bench_settings *settings, const char *value)
 }
 
 static const struct option options[] = {
-	{"--runtime=", "NAME[,NAME...]  the runtimes, side by side:", set_runtime},
-	{"--filter=", "TEXT     only the benchmarks with TEXT in their names", set_filter},
-	{"--time=", "S          seconds for the samples of each benchmark (1)", set_time},
-	{"--samples=", "N       how many samples (50)", set_samples},
-	{"--save=", "NAME       keep the samples under this name", set_save},
-	{"--compare=", "NAME    say what has become faster or slower since that --save", set_compare},
-	{"--folder=", "FOLDER   where these are (.rtbench)", set_folder},
-	{"--json", "           print a JSON array, one benchmark in a line", set_json},
-	{"--help", "           this text", set_help},
+	{"--runtime=", "NAME[,NAME]", "the runtimes, side by side:", set_runtime},
+	{"--filter=", "TEXT", "only the benchmarks with TEXT in their names", set_filter},
+	{"--time=", "S", "seconds for the samples of each benchmark (1)", set_time},
+	{"--samples=", "N", "how many samples (50)", set_samples},
+	{"--save=", "NAME", "keep the samples under this name", set_save},
+	{"--compare=", "NAME", "say what has become faster or slower since that --save", set_compare},
+	{"--folder=", "FOLDER", "where these are (.rtbench)", set_folder},
+	{"--json", "", "print a JSON array, one benchmark in a line", set_json},
+	{"--help", "", "this text", set_help},
 };
 
 enum { OPTIONS = sizeof options / sizeof *options };
 
 static void print_help(const char *usage)
 {
+	enum { VALUE_COLUMN = 22 };
+
 	printf("usage: %s\n"
 	       "Runs benchmarks and prints the median cost of an operation, its 95 %% confidence interval\n"
 	       "(percentile bootstrap), and the 99th percentile of the samples. --compare tells changes by\n"
@@ -142,7 +145,8 @@ static void print_help(const char *usage)
 	       "\n",
 	       usage);
 	for (int i = 0; i < OPTIONS; i++) {
-		printf("  %s%s", options[i].name, options[i].help);
+		printf("  %s%-*s  %s", options[i].name, VALUE_COLUMN - (int)strlen(options[i].name), options[i].value,
+		       options[i].help);
 		for (unsigned k = 0; i == 0 && rt_runtime_name(k); k++)
 			printf(" %s", rt_runtime_name(k));
 		printf("\n");

@@ -140,6 +140,13 @@ static const luaL_Reg functions[] = {
 
 /* ---- The command ---- */
 
+/* Before anything is reported: whether all paths can be read. */
+static void ignore_file(const char *path, void *arg)
+{
+	(void)path;
+	(void)arg;
+}
+
 static void push_file(const char *path, void *arg)
 {
 	lua_State *L = arg;
@@ -164,8 +171,7 @@ static int push_call(lua_State *L)
 		lua_setfield(L, -2, function->name);
 	}
 	lua_newtable(L);
-	if (bench_files_visit(command->paths, push_file, L) < 0)
-		return 0;
+	bench_files_visit(command->paths, push_file, L);
 	return 3;
 }
 
@@ -173,7 +179,6 @@ static int push_call(lua_State *L)
 static int run_engine(struct command *command, struct rtlua *lua)
 {
 	lua_State *L = rtlua_state(lua);
-	int base = lua_gettop(L);
 
 	lua_pushcfunction(L, push_call);
 	lua_pushlightuserdata(L, command);
@@ -181,7 +186,7 @@ static int run_engine(struct command *command, struct rtlua *lua)
 		fprintf(stderr, "bench: %s\n", lua_tostring(L, -1));
 		return EXIT_FAILURE;
 	}
-	return lua_gettop(L) == base ? USAGE : rtlua_run(lua, 2);
+	return rtlua_run(lua, 2);
 }
 
 static int run_on(struct command *command, const struct rt_runtime_ops *ops)
@@ -212,7 +217,7 @@ static int run_all(struct command *command)
 	for (unsigned i = 0; i < command->settings.runtime_count; i++) {
 		int result = run_on(command, command->settings.runtimes[i]);
 
-		if (result == USAGE || result == INTERRUPTED)
+		if (result == INTERRUPTED)
 			return result;
 		code = result ? result : code;
 	}
@@ -230,6 +235,8 @@ int rtlua_bench(int argc, char **argv)
 	if (command.settings.help)
 		return EXIT_SUCCESS;
 	command.paths = operand < argc ? argv + operand : here;
+	if (bench_files_visit(command.paths, ignore_file, NULL) < 0)
+		return USAGE;
 	if (session_open(&command.session, &command.settings) < 0)
 		return USAGE;
 	int code = run_all(&command), reported = session_close(command.session);
