@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum {
 	GROWTH_MAX = 100, /* of n from run to run: the first ones are slow, and so misleading */
@@ -37,11 +38,21 @@ void measure_finish(struct measure *measure)
 	free(measure->samples);
 }
 
+/* Real time, while the benchmark's timer may stand still. */
+static rt_time clock_now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return RT_S(time.tv_sec) + time.tv_nsec;
+}
+
 bool measure_next(struct measure *measure, struct rt_bench *bench)
 {
 	*bench = (struct rt_bench){.n = measure->n};
 	if (measure->phase == MEASURE_COUNTING && bench->n > COUNTED_MAX)
 		bench->n = COUNTED_MAX;
+	measure->began = clock_now();
 	return measure->phase != MEASURE_DONE;
 }
 
@@ -51,11 +62,22 @@ static void enter(struct measure *measure, enum measure_phase phase)
 	measure->spent = 0;
 }
 
-static void calibrate(struct measure *measure, rt_time elapsed)
+static double ratio(rt_time wanted, rt_time had)
 {
-	double factor = (double)measure->sample_time / (double)(elapsed > 0 ? elapsed : 1);
-	bool near = elapsed >= measure->sample_time / 2 || measure->n >= n_max;
+	return (double)wanted / (double)(had > 0 ? had : 1);
+}
 
+/*
+ * From what was measured to the time of a sample; but no run may take longer than all
+ * samples together, even if most of it is not measured.
+ */
+static void calibrate(struct measure *measure, rt_time elapsed, rt_time took)
+{
+	double factor = ratio(measure->sample_time, elapsed), most = ratio(measure->time, took);
+	bool near = elapsed >= measure->sample_time / 2 || measure->n >= n_max || most < 2;
+
+	if (factor > most)
+		factor = most > 1 ? most : 1;
 	if (factor > GROWTH_MAX)
 		factor = GROWTH_MAX;
 	uint64_t n = (uint64_t)((double)measure->n * factor + 0.5);
@@ -88,17 +110,21 @@ static void sample(struct measure *measure, const struct rt_bench *bench)
 
 void measure_add(struct measure *measure, const struct rt_bench *bench, bool memory)
 {
-	measure->spent += bench->elapsed;
+	rt_time took = clock_now() - measure->began;
+
+	if (took < bench->elapsed)
+		took = bench->elapsed;
+	measure->spent += took;
 	switch (measure->phase) {
 	case MEASURE_CALIBRATING:
-		calibrate(measure, bench->elapsed);
+		calibrate(measure, bench->elapsed, took);
 		break;
 	case MEASURE_COUNTING:
 		count(measure, bench, memory);
 		break;
 	case MEASURE_WARMING:
 		/* A tenth; one run at least. */
-		if (measure->spent >= measure->time / 10 || bench->elapsed == 0)
+		if (measure->spent >= measure->time / 10 || took == 0)
 			enter(measure, MEASURE_SAMPLING);
 		break;
 	case MEASURE_SAMPLING:

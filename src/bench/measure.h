@@ -23,7 +23,8 @@ struct measure {
 	uint64_t n; /* operations in a sample */
 	rt_time sample_time; /* that a sample should take */
 	rt_time time; /* for all of them */
-	rt_time spent; /* in this phase */
+	rt_time spent; /* in this phase, measured or not */
+	rt_time began; /* the run */
 	double *samples; /* nanoseconds per operation */
 	size_t count, wanted;
 	uint64_t bytes; /* per operation, or 0 */

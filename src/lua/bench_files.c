@@ -16,12 +16,7 @@ static int by_name(const FTSENT **left, const FTSENT **right)
 	return strcmp((*left)->fts_name, (*right)->fts_name);
 }
 
-/* The paths themselves stay in the order in which they were given, and need no particular name. */
-static int by_name_in_folders(const FTSENT **left, const FTSENT **right)
-{
-	return (*left)->fts_level == FTS_ROOTLEVEL ? 0 : by_name(left, right);
-}
-
+/* The paths themselves need no particular name. */
 static bool is_benchmark(const FTSENT *entry)
 {
 	static const char ending[] = "_bench.lua";
@@ -54,9 +49,10 @@ static int visit_entry(FTS *tree, FTSENT *entry, void (*visit)(const char *path,
 	}
 }
 
-int bench_files_visit(char *const *paths, void (*visit)(const char *path, void *arg), void *arg)
+static int visit_path(char *path, void (*visit)(const char *path, void *arg), void *arg)
 {
-	FTS *tree = fts_open(paths, FTS_COMFOLLOW | FTS_LOGICAL | FTS_NOCHDIR, by_name_in_folders);
+	char *const paths[] = {path, NULL};
+	FTS *tree = fts_open(paths, FTS_COMFOLLOW | FTS_LOGICAL | FTS_NOCHDIR, by_name);
 	FTSENT *entry;
 	int err = 0;
 
@@ -65,5 +61,15 @@ int bench_files_visit(char *const *paths, void (*visit)(const char *path, void *
 	while (err == 0 && (entry = fts_read(tree)))
 		err = visit_entry(tree, entry, visit, arg);
 	fts_close(tree);
+	return err;
+}
+
+/* One after the other: fts would sort them as well. */
+int bench_files_visit(char *const *paths, void (*visit)(const char *path, void *arg), void *arg)
+{
+	int err = 0;
+
+	for (; *paths && err == 0; paths++)
+		err = visit_path(*paths, visit, arg);
 	return err;
 }
