@@ -50,14 +50,18 @@ RT_BEGIN_DECLS
 	END_TEST                                                                                             \
 	static void name##_body(void)
 
-/* Adds a test: on rt_native, on another runtime, or with options, which may be NULL and are copied. */
+/*
+ * Adds a test: on rt_native, on another runtime, or with options, a struct rt_test_options *
+ * that may be NULL and is copied. Check tells several ways to add the same test apart by
+ * the number behind its name. Does not suspend.
+ */
 #define tcase_add_rt_test(tcase, name) tcase_add_rt_test_with(tcase, name, NULL)
 #define tcase_add_rt_test_on(tcase, name, ops)                                                               \
 	tcase_add_rt_test_with(tcase, name, (&(const struct rt_test_options){.runtime = &(ops)}))
-/* Check tells apart several ways to add the same test by the number behind its name. */
-#define tcase_add_rt_test_with(tcase, name, options)                                                         \
+/* Variadic because of the commas in a compound literal. */
+#define tcase_add_rt_test_with(tcase, name, ...)                                                         \
 	do {                                                                                                 \
-		int variant_ = rt_test_add(&name##_rt_test, (options));                                      \
+		int variant_ = rt_test_add(&name##_rt_test, __VA_ARGS__);                                    \
 		tcase_add_loop_test((tcase), name, variant_, variant_ + 1);                                  \
 	} while (0)
 

@@ -192,11 +192,13 @@ static void add_passing(TCase *tcase)
 {
 	tcase_add_rt_test(tcase, passes);
 	tcase_add_rt_test_on(tcase, passes, rt_native);
+	tcase_add_rt_test_with(tcase, passes, &(struct rt_test_options){.clock = RT_CLOCK_VIRTUAL, .explore = 3});
 }
 
 START_TEST(a_body_that_returns_passes)
 {
-	EXPECT(_i, add_passing, 0, "100%", ":P:child:passes:0: Passed", ":P:child:passes:1: Passed");
+	EXPECT(_i, add_passing, 0, "100%", ":P:child:passes:0: Passed", ":P:child:passes:1: Passed",
+	       ":P:child:passes:2: Passed");
 }
 END_TEST
 
