@@ -137,6 +137,13 @@ RT_API extern const struct rtlua_codec rtlua_codec_string;
  */
 RT_API int rtlua_push_chan(lua_State *L, struct rt_chan *chan, const struct rtlua_codec *codec);
 
+/*
+ * The command rtlua bench: runs the benchmarks of Lua files (lua/rt/bench.lua), as the
+ * arguments from argv[1] on say, and prints a report. Not where a runtime is
+ * running on this thread. Returns the exit code: 0, 1 if a benchmark failed, 2 for wrong arguments.
+ */
+RT_API int rtlua_bench(int argc, char **argv);
+
 /* How many tasks have failed without anybody taking notice. */
 RT_API unsigned rtlua_failures(struct rtlua *lua);
 

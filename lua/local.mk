@@ -4,6 +4,7 @@
 rt_lua_files = \
 	lua/rt.lua \
 	lua/rt/addr.lua \
+	lua/rt/bench.lua \
 	lua/rt/failure.lua \
 	lua/rt/net.lua \
 	lua/rt/quick.lua \

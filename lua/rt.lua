@@ -66,4 +66,7 @@ function rt.main(options, fn, ...)
   return finish(core.main(options, fn, ...))
 end
 
+-- bench(name, [options,] fn): declares a benchmark for rtlua bench; see rt/bench.lua.
+function rt.bench(...) return require("rt.bench").declare(...) end
+
 return rt

@@ -4,6 +4,8 @@
 # A program each, from the .c file of its name; against the archive, which shows hidden names too.
 unit_tests = \
 	tests/unit/addr_test \
+	tests/unit/bench_stats_test \
+	tests/unit/bench_test \
 	tests/unit/cancel_test \
 	tests/unit/chan_test \
 	tests/unit/clock_test \
@@ -21,6 +23,7 @@ unit_tests = \
 	tests/unit/pool_test \
 	tests/unit/reactor_test \
 	tests/unit/resolve_test \
+	tests/unit/rt_test_test \
 	tests/unit/runtime_test \
 	tests/unit/scope_child_test \
 	tests/unit/scope_deadline_test \

@@ -32,9 +32,11 @@ void options_print_help(const char *program)
 	       "  --strict          name the tasks that main leaves behind; they make the exit code 1\n"
 	       "  --help            this text\n"
 	       "\n"
+	       "%s bench [files and folders] runs benchmarks; see %s bench --help.\n"
 	       "SIGQUIT (Ctrl-\\) prints what every task is doing. SIGINT (Ctrl-C) cancels the script, a "
 	       "second\n"
-	       "one kills it.\n");
+	       "one kills it.\n",
+	       program, program);
 }
 
 static int complain(const char *program, const char *what, const char *argument)

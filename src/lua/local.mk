@@ -5,6 +5,7 @@ if WITH_LUA
 
 lib_LTLIBRARIES += librtlua.la
 librtlua_la_SOURCES = \
+	src/lua/bench_files.c \
 	src/lua/cancelled.c \
 	src/lua/carrier.c \
 	src/lua/check.c \
@@ -30,6 +31,7 @@ librtlua_la_SOURCES = \
 	src/lua/lib_task.c \
 	src/lua/lib_time.c \
 	src/lua/lib_udp.c \
+	src/lua/lua_bench.c \
 	src/lua/lua_conn.c \
 	src/lua/lua_task.c \
 	src/lua/lua_wait.c \
