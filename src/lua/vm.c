@@ -155,8 +155,7 @@ void vm_destroy(struct vm *vm)
 {
 	if (!vm)
 		return;
-	/* os.exit(code, true) in a task, which still needs its stack: the end of the process frees the rest.
-	 */
+	/* os.exit(code, true) in a task, which still needs its stack: the end of the process frees the rest. */
 	if (is_running(vm)) {
 		failures_report(vm);
 		return;
@@ -214,7 +213,7 @@ void *vm_test(lua_State *L, struct vm *vm, int index, enum object_kind kind)
 void *vm_check(lua_State *L, struct vm *vm, int index, enum object_kind kind)
 {
 	static const char *const names[] = {
-		[OBJECT_TASK] = "task",      [OBJECT_CONN] = "connection", [OBJECT_LISTENER] = "listener",
+		[OBJECT_TASK] = "task", [OBJECT_CONN] = "connection", [OBJECT_LISTENER] = "listener",
 		[OBJECT_UDP] = "UDP socket", [OBJECT_ADDR] = "address",
 	};
 	void *object = vm_test(L, vm, index, kind);

@@ -55,8 +55,7 @@ struct vm {
 	struct site_table *sites;
 	struct failure *failures; /* of tasks that nobody has joined yet */
 	struct rt_timer failure_timer;
-	struct wait_timer
-		*idle_timers; /* for tasks that wait with their carrier given back; linked by task */
+	struct wait_timer *idle_timers; /* for tasks that wait with their carrier given back; linked by task */
 	unsigned failed; /* how many of them have been reported */
 	const uint8_t *hook_mask; /* of LuaJIT, or NULL: see probe.h */
 	void **running; /* where LuaJIT keeps the running lua_State, or NULL: see probe.h */
