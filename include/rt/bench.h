@@ -38,7 +38,7 @@ RT_API void rt_bench_bytes(struct rt_bench *bench, uint64_t bytes);
 
 /*
  * Stops and starts the timer, and the counters of memory, around what is not to be
- * measured. It runs when the body begins. Twice is as good as once. Does not suspend.
+ * measured. It runs when the body begins. Doing either twice is as good as once. Does not suspend.
  */
 RT_API void rt_bench_stop(struct rt_bench *bench);
 RT_API void rt_bench_start(struct rt_bench *bench);

@@ -42,7 +42,7 @@ RT_BEGIN_DECLS
 
 #define RT_TEST(name)                                                                                        \
 	static void name##_body(void);                                                                       \
-	static struct rt_test name##_rt_test = {#name, name##_body, __FILE__, __LINE__, 0, {{0}}};     \
+	static struct rt_test name##_rt_test = {#name, name##_body, __FILE__, __LINE__, 0, {{0}}};           \
 	START_TEST(name)                                                                                     \
 	{                                                                                                    \
 		rt_test_check_(&name##_rt_test, _i);                                                         \
@@ -59,7 +59,7 @@ RT_BEGIN_DECLS
 #define tcase_add_rt_test_on(tcase, name, ops)                                                               \
 	tcase_add_rt_test_with(tcase, name, (&(const struct rt_test_options){.runtime = &(ops)}))
 /* Variadic because of the commas in a compound literal. */
-#define tcase_add_rt_test_with(tcase, name, ...)                                                         \
+#define tcase_add_rt_test_with(tcase, name, ...)                                                             \
 	do {                                                                                                 \
 		int variant_ = rt_test_add(&name##_rt_test, __VA_ARGS__);                                    \
 		tcase_add_loop_test((tcase), name, variant_, variant_ + 1);                                  \

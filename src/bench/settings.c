@@ -145,8 +145,8 @@ static void print_help(const char *usage)
 	       "\n",
 	       usage);
 	for (int i = 0; i < OPTIONS; i++) {
-		printf("  %s%-*s  %s", options[i].name, VALUE_COLUMN - (int)strlen(options[i].name), options[i].value,
-		       options[i].help);
+		printf("  %s%-*s  %s", options[i].name, VALUE_COLUMN - (int)strlen(options[i].name),
+		       options[i].value, options[i].help);
 		for (unsigned k = 0; i == 0 && rt_runtime_name(k); k++)
 			printf(" %s", rt_runtime_name(k));
 		printf("\n");

@@ -134,8 +134,8 @@ static int add_failure(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-	{"clock", read_clock}, {"select", select_name}, {"measure", new_measure},    {"next", next_run},
-	{"add", add_run},      {"result", add_result},	{"failure", add_failure}, {NULL, NULL},
+	{"clock", read_clock}, {"select", select_name}, {"measure", new_measure}, {"next", next_run},
+	{"add", add_run},      {"result", add_result},  {"failure", add_failure}, {NULL, NULL},
 };
 
 /* ---- The command ---- */
@@ -228,7 +228,8 @@ int rtlua_bench(int argc, char **argv)
 {
 	static char *here[] = {(char *)".", NULL};
 	struct command command = {0};
-	int operand = bench_settings_parse(&command.settings, argc, argv, "rtlua bench [options] [files and folders]");
+	int operand = bench_settings_parse(&command.settings, argc, argv,
+					   "rtlua bench [options] [files and folders]");
 
 	if (operand < 0)
 		return USAGE;

@@ -134,9 +134,9 @@ END_TEST
 static const struct {
 	double ns;
 	const char *text;
-} shown[] = {{0, "0.000 ns"},	  {0.25, "0.250 ns"},	{9.9994, "9.999 ns"}, {99.996, "100.0 ns"},
-	     {999.4, "999.4 ns"}, {1234, "1.234 us"},	{45678, "45.68 us"},  {1.5e6, "1.500 ms"},
-	     {2e9, "2.000 s"},	  {3600e9, "3600 s"}};
+} shown[] = {{0, "0.000 ns"},     {0.25, "0.250 ns"}, {9.9994, "9.999 ns"}, {99.996, "100.0 ns"},
+	     {999.4, "999.4 ns"}, {1234, "1.234 us"}, {45678, "45.68 us"},  {1.5e6, "1.500 ms"},
+	     {2e9, "2.000 s"},    {3600e9, "3600 s"}};
 
 START_TEST(times_have_four_digits_and_a_unit)
 {
@@ -324,8 +324,8 @@ static void expect(const char *const *argv, int code, const char *const *texts)
 START_TEST(the_report_has_a_row_for_each)
 {
 	expect(LIST(SHORT, "--filter=co"), 0,
-	       LIST("benchmark ", "median", "95 % interval", "p99", "throughput", "\ncounted ", "\nsecond ", "B/s",
-		    "!stuck", "!FAILED", "!side by side"));
+	       LIST("benchmark ", "median", "95 % interval", "p99", "throughput", "\ncounted ", "\nsecond ",
+		    "B/s", "!stuck", "!FAILED", "!side by side"));
 }
 END_TEST
 
@@ -333,15 +333,16 @@ START_TEST(json_has_the_samples)
 {
 	expect(LIST(SHORT, "--json", "--filter", "counted"), 0,
 	       LIST("[\n{\"name\":\"counted\",\"runtime\":\"native\",\"unit\":\"ns\",\"n\":", "\"p50\":",
-		    "\"p50_low\":", "\"p99\":", "\"bytes_per_second\":", "\"samples\":[", "]}\n]\n", "!\"second\"",
-		    "!allocs/op"));
+		    "\"p50_low\":", "\"p99\":", "\"bytes_per_second\":", "\"samples\":[", "]}\n]\n",
+		    "!\"second\"", "!allocs/op"));
 }
 END_TEST
 
 START_TEST(a_deadlock_fails_and_the_others_go_on)
 {
 	expect(LIST(SHORT), 1, LIST("stuck ", "FAILED", "stuck: deadlock", "\nsecond "));
-	expect(LIST(SHORT, "--json"), 1, LIST("{\"name\":\"stuck\",\"runtime\":\"native\",\"error\":\"deadlock"));
+	expect(LIST(SHORT, "--json"), 1,
+	       LIST("{\"name\":\"stuck\",\"runtime\":\"native\",\"error\":\"deadlock"));
 }
 END_TEST
 
@@ -403,7 +404,8 @@ END_TEST
 
 START_TEST(help_and_nothing_to_run)
 {
-	expect(LIST("bench", "--help"), 0, LIST("usage: bench [options]", "--runtime=", "native", "!allocs/op"));
+	expect(LIST("bench", "--help"), 0,
+	       LIST("usage: bench [options]", "--runtime=", "native", "!allocs/op"));
 	expect(LIST("bench", "--filter=nothing is called so"), 1, LIST("there is no benchmark to run"));
 }
 END_TEST

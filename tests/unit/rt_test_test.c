@@ -192,7 +192,8 @@ static void add_passing(TCase *tcase)
 {
 	tcase_add_rt_test(tcase, passes);
 	tcase_add_rt_test_on(tcase, passes, rt_native);
-	tcase_add_rt_test_with(tcase, passes, &(struct rt_test_options){.clock = RT_CLOCK_VIRTUAL, .explore = 3});
+	tcase_add_rt_test_with(tcase, passes,
+			       &(struct rt_test_options){.clock = RT_CLOCK_VIRTUAL, .explore = 3});
 }
 
 START_TEST(a_body_that_returns_passes)
@@ -301,7 +302,8 @@ START_TEST(a_failure_names_its_seed)
 	struct rt_test_failure failure;
 
 	ck_assert(passes_with(&expects_an_order_rt_test, NULL, &failure));
-	ck_assert(!passes_with(&expects_an_order_rt_test, &(struct rt_test_options){.explore = 1000}, &failure));
+	ck_assert(!passes_with(&expects_an_order_rt_test, &(struct rt_test_options){.explore = 1000},
+			       &failure));
 	const char *named = strstr(failure.text, " (with RT_SEED=");
 
 	ck_assert_ptr_nonnull(named);
@@ -310,7 +312,8 @@ START_TEST(a_failure_names_its_seed)
 	ck_assert_uint_ge(seed, 1);
 	ck_assert(!passes_with(&expects_an_order_rt_test, &(struct rt_test_options){.seed = seed}, &failure));
 	for (uint64_t i = 1; i < seed; i++)
-		ck_assert(passes_with(&expects_an_order_rt_test, &(struct rt_test_options){.seed = i}, &failure));
+		ck_assert(passes_with(&expects_an_order_rt_test, &(struct rt_test_options){.seed = i},
+				      &failure));
 	char text[32];
 
 	snprintf(text, sizeof text, "%llu", (unsigned long long)seed);
