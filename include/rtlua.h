@@ -35,7 +35,10 @@ struct rtlua_options {
 	bool strict;
 };
 
-#define RTLUA_OPTIONS_INIT {NULL, NULL, 0, NULL, 0, false, false}
+#define RTLUA_OPTIONS_INIT                                                                                   \
+	{                                                                                                    \
+		NULL, NULL, 0, NULL, 0, false, false                                                         \
+	}
 
 /*
  * Makes an engine with the standard Lua libraries; options may be NULL. If a
@@ -81,7 +84,8 @@ RT_API int rtlua_spawn_file(struct rtlua *lua, const char *path);
  * task, until it has ended; then cancels the tasks that are left and waits for
  * their end. Its error is reported on stderr. Returns the exit code: 0, or 1 if
  * main or a task that nobody joined has failed, or when nothing was left that
- * could wake any task ("deadlock"); 130 when SIGINT has cancelled main and it has ended by that. Not with a host's event_base or inside of a task: -EBUSY.
+ * could wake any task ("deadlock"); 130 when SIGINT has cancelled main and it has ended by that. Not with a
+ * host's event_base or inside of a task: -EBUSY.
  */
 RT_API int rtlua_run(struct rtlua *lua, int nargs);
 
@@ -138,9 +142,12 @@ RT_API unsigned rtlua_failures(struct rtlua *lua);
 
 /*
  * The modules for a lua_State that is not ours: package.preload gets rt, rt.task,
- * ...; rt.main() starts a runtime. This is what require "rt" runs under a stock
- * luajit.
+ * ...; rt.main() starts a runtime. name as in struct rtlua_options. Does nothing the
+ * second time. May raise.
  */
+RT_API void rtlua_preload(lua_State *L, const char *name);
+
+/* The same and then the module: what require "rt" runs under a stock luajit. */
 RT_API int luaopen_rt(lua_State *L);
 RT_API int luaopen_rt_task(lua_State *L);
 RT_API int luaopen_rt_time(lua_State *L);

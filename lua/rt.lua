@@ -65,4 +65,11 @@ function rt.main(name, fn, ...)
   return finish(core.main(name, fn, ...))
 end
 
+-- What declares tests: rtlua test puts the real ones here before it loads a file.
+for _, name in ipairs {"test", "describe", "before_each", "after_each"} do
+  rt[name] = function()
+    error(("rt.%s outside of a test run: run the file with 'rtlua test'"):format(name), 2)
+  end
+end
+
 return rt

@@ -19,6 +19,7 @@ librtlua_la_SOURCES = \
 	src/lua/lib_conn_read.c \
 	src/lua/lib_conn_write.c \
 	src/lua/lib_fd.c \
+	src/lua/lib_file.c \
 	src/lua/lib_gate.c \
 	src/lua/lib_listener.c \
 	src/lua/lib_report.c \
@@ -28,6 +29,7 @@ librtlua_la_SOURCES = \
 	src/lua/lib_task.c \
 	src/lua/lib_time.c \
 	src/lua/lib_udp.c \
+	src/lua/lib_worker.c \
 	src/lua/lua_conn.c \
 	src/lua/lua_task.c \
 	src/lua/lua_wait.c \

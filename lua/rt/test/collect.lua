@@ -1,0 +1,137 @@
+-- SPDX-License-Identifier: MIT
+-- What a test file says while it is loaded: rt.test, rt.describe, rt.before_each, rt.after_each.
+
+local core = require "rt.core"
+local place = require "rt.test.place"
+
+local collect = {}
+
+-- A number that may be a timeout, and what is said of one that may not.
+function collect.is_duration(value)
+  return type(value) == "number" and value > 0 and value < math.huge
+end
+
+local function is_seed(value)
+  return type(value) == "number" and value >= 0 and value < 2 ^ 53 and value % 1 == 0
+end
+
+local checks = {
+  runtime = function(value)
+    if type(value) ~= "string" then return "a name expected" end
+    return core.check_runtime(value)
+  end,
+  clock = function(value)
+    return value ~= "real" and value ~= "virtual" and '"real" or "virtual" expected' or nil
+  end,
+  seed = function(value) return not is_seed(value) and "a whole number that is not negative expected" or nil end,
+  timeout = function(value)
+    return not collect.is_duration(value) and "a positive number of seconds expected" or nil
+  end,
+  each = function(value) return type(value) ~= "table" and "an array of parameters expected" or nil end,
+  skip = function(value)
+    return type(value) ~= "string" and type(value) ~= "boolean" and "a reason or a boolean expected" or nil
+  end,
+}
+
+local function check_options(name, options)
+  for key, value in pairs(options) do
+    local check = checks[key]
+    if not check then error(("test '%s': unknown option '%s'"):format(name, tostring(key)), 4) end
+    local wrong = check(value)
+    if wrong then error(("test '%s': option '%s': %s"):format(name, key, wrong), 4) end
+  end
+end
+
+-- Registers in these tests and suites, from outermost to innermost.
+local function add(state, name, options, fn, parameter)
+  local test = {name = name, options = options, fn = fn, parameter = parameter, suite = state.suite}
+  test.site, test.file, test.line = place.here()
+  local other = state.by_name[name]
+  if other then
+    error(("two tests are called '%s': the other one is at %s"):format(name, other.site), 4)
+  end
+  state.by_name[name] = test
+  state.tests[#state.tests + 1] = test
+end
+
+local function label(parameter, index)
+  if type(parameter) == "table" then
+    local name = rawget(parameter, "name")
+    return name ~= nil and tostring(name) or "#" .. index
+  end
+  return tostring(parameter)
+end
+
+local function check_open(state, what)
+  if state.closed then error(("rt.%s inside of a test: tests are declared while their file is loaded"):format(what), 3) end
+end
+
+local function check_function(fn, index, what)
+  if type(fn) ~= "function" then
+    error(("bad argument #%d to '%s' (function expected, got %s)"):format(index, what, type(fn)), 3)
+  end
+end
+
+local function check_name(name, what)
+  if type(name) ~= "string" then
+    error(("bad argument #1 to '%s' (string expected, got %s)"):format(what, type(name)), 3)
+  end
+end
+
+local function full_name(suite, name)
+  return suite.name and suite.name .. " / " .. name or name
+end
+
+local function new_suite(name, parent)
+  return {name = name, parent = parent, before = {}, after = {}}
+end
+
+-- Puts the four functions, and an rt.bench that does nothing, into rt. Gives what they will have
+-- collected: {tests = {{name=, options=, fn=, parameter=, suite=, site=, file=, line=}, ...}}.
+function collect.install(rt)
+  local state = {tests = {}, by_name = {}, suite = new_suite()}
+
+  function rt.test(name, options, fn)
+    check_open(state, "test")
+    check_name(name, "test")
+    if fn == nil and type(options) == "function" then options, fn = {}, options end
+    if type(options) ~= "table" then
+      error(("bad argument #2 to 'test' (table or function expected, got %s)"):format(type(options)), 2)
+    end
+    check_function(fn, 3, "test")
+    name = full_name(state.suite, name)
+    check_options(name, options)
+    if not options.each then return add(state, name, options, fn) end
+    for i, parameter in ipairs(options.each) do
+      add(state, ("%s [%s]"):format(name, label(parameter, i)), options, fn, parameter)
+    end
+  end
+
+  function rt.describe(name, fn)
+    check_open(state, "describe")
+    check_name(name, "describe")
+    check_function(fn, 2, "describe")
+    local outer = state.suite
+    state.suite = new_suite(full_name(outer, name), outer)
+    fn()
+    state.suite = outer
+  end
+
+  function rt.before_each(fn)
+    check_open(state, "before_each")
+    check_function(fn, 1, "before_each")
+    table.insert(state.suite.before, fn)
+  end
+
+  function rt.after_each(fn)
+    check_open(state, "after_each")
+    check_function(fn, 1, "after_each")
+    table.insert(state.suite.after, fn)
+  end
+
+  function rt.bench() end
+
+  return state
+end
+
+return collect

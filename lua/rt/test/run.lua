@@ -1,0 +1,64 @@
+-- SPDX-License-Identifier: MIT
+-- One run of one test, in a runtime of its own.
+
+local core = require "rt.core"
+local context = require "rt.test.context"
+local engine = require "rt.test.engine"
+local handles = require "rt.test.handles"
+local leaks = require "rt.test.leaks"
+
+-- The functions of a suite and those around it, outermost first.
+local function gather(suite, kind)
+  local list = suite.parent and gather(suite.parent, kind) or {}
+  for _, fn in ipairs(suite[kind]) do list[#list + 1] = fn end
+  return list
+end
+
+local function body(t, test)
+  for _, fn in ipairs(gather(test.suite, "before")) do fn(t, test.parameter) end
+  test.fn(t, test.parameter)
+end
+
+-- Innermost first; one that fails does not keep the others from running.
+local function clean_up(t, test, seconds)
+  local list = gather(test.suite, "after")
+  for i = #list, 1, -1 do context.protect(t, seconds, list[i], t, test.parameter) end
+end
+
+-- In the main task of the test's runtime.
+local function main(t, test, settings, found)
+  local virtual = settings.clock == "virtual"
+  -- Virtual time is no measure for a test that hangs: the command watches the real one.
+  local seconds = not virtual and settings.timeout or nil
+  t.body = core.spawn(context.protect, t, seconds, body, t, test)
+  t.body:join()
+  context.end_children(t)
+  clean_up(t, test, seconds)
+  context.end_children(t)
+  t.body = nil
+  leaks.in_runtime(found, virtual)
+end
+
+local function note_end(t, ok, err, traceback)
+  if ok then return end
+  if err == "deadlock" then err = "deadlock: every task waits for something that nothing can bring about" end
+  context.note(t, tostring(err), traceback)
+end
+
+local function plural(count, what)
+  return ("%d %s%s"):format(count, what, count == 1 and "" or "s")
+end
+
+-- run(test, {runtime=, clock=, seed=, timeout=}) -> "pass" | "skip", its reason | "fail", message, traceback
+return function(test, settings)
+  local t, found = context.new(test.name), {}
+  handles.forget()
+  local descriptors = leaks.before()
+  note_end(t, engine(settings, function() main(t, test, settings, found) end))
+  leaks.after(found, descriptors)
+  if core.failed() > 0 then context.note(t, plural(core.failed(), "task") .. " failed that nobody joined") end
+  if #found > 0 then context.note(t, "left behind:\n  " .. table.concat(found, "\n  ")) end
+  if t.failure then return "fail", t.failure.message, t.failure.traceback end
+  if t.skipped then return "skip", t.skipped end
+  return "pass"
+end
