@@ -52,17 +52,17 @@ local function finish(ok, ...)
   return ...
 end
 
--- main([runtime,] fn, ...): runs fn(...) as the first task of a runtime on this thread, until it
+-- main([options,] fn, ...): runs fn(...) as the first task of a runtime on this thread, until it
 -- and what it left behind have ended; tasks that are left over are cancelled. Gives fn's results.
+-- options is the name of a runtime or {runtime=, clock=, seed=}: clock = "virtual" lets time pass at once
+-- where there is nothing to do but wait; a seed other than 0 sets the order in which tasks run.
 -- For a stock luajit: programs that rtlua runs are in their main task from the first line.
-function rt.main(name, fn, ...)
-  if type(name) == "function" then return rt.main("native", name, fn, ...) end
+function rt.main(options, fn, ...)
+  if type(options) == "function" then return finish(core.main("native", options, fn, ...)) end
   if type(fn) ~= "function" then
     error(("bad argument #1 to 'main' (function expected, got %s)"):format(type(fn)), 2)
   end
-  local unknown = core.check_runtime(name)
-  if unknown then error(unknown, 2) end
-  return finish(core.main(name, fn, ...))
+  return finish(core.main(options, fn, ...))
 end
 
 -- What declares tests: rtlua test puts the real ones here before it loads a file.

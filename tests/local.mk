@@ -21,6 +21,7 @@ unit_tests = \
 	tests/unit/scope_child_test \
 	tests/unit/scope_deadline_test \
 	tests/unit/scope_test \
+	tests/unit/seed_test \
 	tests/unit/select_test \
 	tests/unit/semaphore_test \
 	tests/unit/shield_test \
@@ -34,6 +35,7 @@ unit_tests = \
 	tests/unit/timeout_test \
 	tests/unit/udp_option_test \
 	tests/unit/udp_test \
+	tests/unit/virtual_clock_test \
 	tests/unit/wait_fd_test \
 	tests/unit/wait_group_test \
 	tests/unit/wheel_test \

@@ -22,6 +22,17 @@ typedef int rt_main_fn(int argc, char **argv);
 /* The default runtime: a loop on the thread that starts it, and a thread pool for blocking work. */
 RT_API extern const struct rt_runtime_ops rt_native;
 
+enum rt_clock {
+	RT_CLOCK_REAL,
+	/*
+	 * Time stands still as long as anything can run, then goes on at once to the next deadline: a day of
+	 * sleeping passes in no time, and every wait ends exactly at its deadline. It starts at the real
+	 * time. Blocking work is waited for. While a task waits for a descriptor, time goes on only after the
+	 * descriptors have been silent for a real millisecond. Not with a host's event_base.
+	 */
+	RT_CLOCK_VIRTUAL,
+};
+
 struct rt_runtime_options {
 	size_t stack_size; /* of C tasks, in bytes; 0: 64 KiB */
 	unsigned workers; /* 0: what suits the runtime */
@@ -31,6 +42,13 @@ struct rt_runtime_options {
 	 * once, while it still runs. Takes a thread and SIGURG. 0: no.
 	 */
 	rt_time watchdog;
+	enum rt_clock clock;
+	/*
+	 * Of the order in which ready tasks run; 0: in the order in which they became ready. With a seed,
+	 * tasks also give way at operations that need not wait, at random. With a virtual clock, and as
+	 * long as neither descriptors nor other threads have a say, the same seed gives the same schedule.
+	 */
+	uint64_t seed;
 };
 
 /*
@@ -43,10 +61,10 @@ struct rt_runtime_options {
  *	RT_MAIN(async_main, rt_stealing)
  */
 #define RT_MAIN(...) RT_MAIN_(__VA_ARGS__, rt_native, )
-#define RT_MAIN_(fn, ops, ...)                              \
-	int main(int argc, char **argv)                     \
-	{                                                   \
-		return rt_main(argc, argv, (fn), #fn, &ops); \
+#define RT_MAIN_(fn, ops, ...)                                                                               \
+	int main(int argc, char **argv)                                                                      \
+	{                                                                                                    \
+		return rt_main(argc, argv, (fn), #fn, &ops);                                                 \
 	}
 RT_API int rt_main(int argc, char **argv, rt_main_fn *fn, const char *name, const struct rt_runtime_ops *ops);
 
@@ -152,6 +170,7 @@ struct rt_runtime {
 	size_t stack_size;
 	void *stacks; /* the library's cache of C stacks */
 	void *watchdog; /* or NULL */
+	rt_time drain_end; /* while drained is set: the real time when run() gives up, whatever the clock */
 };
 
 /*
@@ -189,6 +208,14 @@ struct rt_runtime_ops {
 	/* Starts and stops a timer. disarm() of a timer that is not armed does nothing. */
 	int (*arm)(struct rt_runtime *runtime, struct rt_timer *timer);
 	void (*disarm)(struct rt_runtime *runtime, struct rt_timer *timer);
+
+	/*
+	 * Moves the virtual clock on to a time, from deadline to deadline, each time once nothing
+	 * is left to run, or a bounded number of turns later; wakes the waiter with 0 when it has got
+	 * there. A waiter of NULL calls that off. -EINVAL without a virtual clock, -EBUSY when it is
+	 * being moved already. May be NULL: there are no virtual clocks.
+	 */
+	int (*advance)(struct rt_runtime *runtime, rt_time until, struct rt_waiter *waiter);
 };
 
 /* The runtime running on this thread, or NULL. */

@@ -106,7 +106,10 @@ RT_API void rt_task_dump(FILE *file);
 struct rt_local {
 	void (*destroy)(void *value);
 };
-#define RT_LOCAL_INIT(destroy) {(destroy)}
+#define RT_LOCAL_INIT(destroy)                                                                               \
+	{                                                                                                    \
+		(destroy)                                                                                    \
+	}
 
 /*
  * Sets the calling task's value; NULL: it has none any more. Tasks that it spawns from

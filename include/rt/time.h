@@ -22,11 +22,11 @@ typedef int64_t rt_time;
 #define RT_NOW ((rt_time)0)
 
 #define RT_NS(n) ((rt_time)(n))
-#define RT_US(n) ((rt_time)((n) * INT64_C(1000)))
-#define RT_MS(n) ((rt_time)((n) * INT64_C(1000000)))
-#define RT_S(n) ((rt_time)((n) * INT64_C(1000000000)))
+#define RT_US(n) ((rt_time)((n)*INT64_C(1000)))
+#define RT_MS(n) ((rt_time)((n)*INT64_C(1000000)))
+#define RT_S(n) ((rt_time)((n)*INT64_C(1000000000)))
 
-/* The current time. Any thread. */
+/* The current time: on a thread whose runtime has a virtual clock, that clock's. Any thread. */
 RT_API rt_time rt_now(void);
 
 /*
@@ -43,6 +43,14 @@ RT_API rt_time rt_in(rt_time duration);
  */
 RT_API int rt_sleep(rt_time duration);
 RT_API int rt_sleep_until(rt_time deadline);
+
+/*
+ * Moves the virtual clock of the calling task's runtime on by hand, even if tasks are always busy: from
+ * deadline to deadline, and lets run what has become due at each, until nothing is left to do. Returns 0,
+ * -EINVAL without a virtual clock, for a negative duration or one without an end, -EBUSY while
+ * another task does the same, -ECANCELED, -EPERM outside of a task. Suspends.
+ */
+RT_API int rt_clock_advance(rt_time duration);
 
 /* Ticks without drift: the n-th tick is due at start + n * period. */
 struct rt_interval {

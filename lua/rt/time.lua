@@ -27,6 +27,14 @@ function time.sleep_until(deadline)
   return now()
 end
 
+-- advance(seconds) -> now: moves a virtual clock on by hand, from deadline to deadline, and lets run
+-- what has become due at each, until nothing is left to do. Raises where the clock is not virtual. Waits.
+function time.advance(seconds)
+  local _, reason = core.advance(seconds)
+  if reason then error(cancelled, 0) end
+  return now()
+end
+
 -- for now in interval(seconds) do: the first tick after seconds, then one each seconds, without
 -- drift. Ticks that were missed are skipped. The iterator waits.
 function time.interval(seconds)

@@ -15,6 +15,7 @@
 #define addr_from_host rt__addr_from_host
 #define addr_len rt__addr_len
 #define addr_split rt__addr_split
+#define advance_await rt__advance_await
 #define backtrace_capture rt__backtrace_capture
 #define backtrace_prepare rt__backtrace_prepare
 #define backtrace_print rt__backtrace_print
@@ -29,6 +30,8 @@
 #define carriers_trim rt__carriers_trim
 #define chan_recv_case rt__chan_recv_case
 #define chan_send_case rt__chan_send_case
+#define clock_bind rt__clock_bind
+#define clock_real rt__clock_real
 #define clock_replace rt__clock_replace
 #define conn_quick_read rt__conn_quick_read
 #define conn_quick_write rt__conn_quick_write
@@ -125,6 +128,8 @@
 #define lua_wait_release rt__lua_wait_release
 #define lua_wait_try rt__lua_wait_try
 #define lua_watch_wait rt__lua_watch_wait
+#define main_options_check rt__main_options_check
+#define main_options_push_unknown rt__main_options_push_unknown
 #define main_task_end rt__main_task_end
 #define main_task_report_left rt__main_task_report_left
 #define main_task_run rt__main_task_run
@@ -138,6 +143,8 @@
 #define pool_pending rt__pool_pending
 #define pool_submit rt__pool_submit
 #define probe_running rt__probe_running
+#define queue_draw rt__queue_draw
+#define reactor_advance rt__reactor_advance
 #define reactor_arm rt__reactor_arm
 #define reactor_create rt__reactor_create
 #define reactor_destroy rt__reactor_destroy
@@ -146,6 +153,7 @@
 #define reactor_hold rt__reactor_hold
 #define reactor_kick rt__reactor_kick
 #define reactor_poll rt__reactor_poll
+#define reactor_poll_until rt__reactor_poll_until
 #define reactor_unwatch rt__reactor_unwatch
 #define reactor_wake rt__reactor_wake
 #define reactor_watch rt__reactor_watch
@@ -157,6 +165,7 @@
 #define runtime_open rt__runtime_open
 #define scope_abandon rt__scope_abandon
 #define scope_adopt rt__scope_adopt
+#define self_choose rt__self_choose
 #define self_get rt__self_get
 #define semaphore_acquire_case rt__semaphore_acquire_case
 #define signals_close rt__signals_close
@@ -180,7 +189,6 @@
 #define stack_release rt__stack_release
 #define strand_init rt__strand_init
 #define sync_await rt__sync_await
-#define sync_choose rt__sync_choose
 #define sync_complete rt__sync_complete
 #define sync_complete_all rt__sync_complete_all
 #define sync_detach rt__sync_detach

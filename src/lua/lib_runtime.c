@@ -5,6 +5,7 @@
 #endif
 #include "lua/failure.h"
 #include "lua/libs.h"
+#include "lua/main_options.h"
 #include "lua/main_task.h"
 #include "runtime/lifecycle.h"
 
@@ -25,23 +26,15 @@ static int runtime_name(lua_State *L)
 	return 1;
 }
 
-static int push_unknown(lua_State *L, const char *name)
-{
-	lua_pushfstring(L, "unknown runtime '%s' (there is:", name);
-	for (unsigned i = 0; rt_runtime_name(i); i++)
-		lua_pushfstring(L, "%s %s", i > 0 ? "," : "", rt_runtime_name(i));
-	lua_pushliteral(L, ")");
-	lua_concat(L, lua_gettop(L) - 1);
-	return 1;
-}
-
 /* check_runtime(name) -> nothing, or a message if there is none of that name */
 static int check_runtime(lua_State *L)
 {
 	const char *name = vm_check_string(L, 1, NULL);
 
-	lua_settop(L, 1);
-	return rt_runtime_find(name) ? 0 : push_unknown(L, name);
+	if (rt_runtime_find(name))
+		return 0;
+	main_options_push_unknown(L, name);
+	return 1;
 }
 
 /* runtimes() -> the names of all that there are */
@@ -62,16 +55,17 @@ static void end(struct vm *vm, struct rt_runtime *runtime)
 	runtime_close(runtime);
 }
 
-/* main(name, fn, ...) -> true, its results | false, its error, traceback */
+/* main(name or options, fn, ...) -> true, its results | false, its error, traceback */
 static int run_main(lua_State *L)
 {
 	struct vm *vm = vm_upvalue(L);
-	const struct rt_runtime_ops *ops = rt_runtime_find(lua_tostring(L, 1));
+	struct main_options options;
 	struct rt_runtime *runtime;
 
+	main_options_check(L, 1, &options);
 	if (rt_runtime_current())
 		return vm_error(L, "a runtime is already running on this thread");
-	int err = runtime_open(ops, NULL, &runtime);
+	int err = runtime_open(options.ops, &options.runtime, &runtime);
 
 	if (err < 0)
 		return vm_error(L, "cannot start the runtime: %s", error_text(err));

@@ -6,7 +6,9 @@
 #include "lua/libs.h"
 #include "lua/lua_task.h"
 #include "task/frame.h"
+#include "time/advance.h"
 
+#include <errno.h>
 #include <math.h>
 
 static int push_seconds(lua_State *L, rt_time time)
@@ -42,6 +44,22 @@ static int sleep(lua_State *L)
 static int sleep_until(lua_State *L)
 {
 	return sleep_till(L, vm_check_deadline(L, 1), "sleep_until");
+}
+
+/* advance(seconds) -> nothing, or nil and the reason why it ended early */
+static int advance(lua_State *L)
+{
+	struct lua_task *task = lua_task_running(L, vm_upvalue(L), "advance");
+	rt_time duration = vm_check_duration(L, 1);
+	int err = advance_await(&task->task, duration);
+
+	if (err == -EBUSY)
+		return vm_error(L, "another task is moving the clock already");
+	if (err < 0 && (duration < 0 || rt_in(duration) == RT_FOREVER))
+		return vm_arg_error(L, 1, "no duration that time can be moved on by");
+	if (err < 0)
+		return vm_error(L, "the runtime's clock is not virtual");
+	return lua_task_suspend(L, task, RT_FOREVER);
 }
 
 static const char timeout_metatable[] = "rt.timeout";
@@ -93,6 +111,7 @@ static const luaL_Reg functions[] = {
 	{"now", now},
 	{"sleep", sleep},
 	{"sleep_until", sleep_until},
+	{"advance", advance},
 	{"timeout_enter", timeout_enter},
 	{"timeout_leave", timeout_leave},
 	{NULL, NULL},

@@ -34,6 +34,7 @@ librtlua_la_SOURCES = \
 	src/lua/lua_task.c \
 	src/lua/lua_wait.c \
 	src/lua/luaopen.c \
+	src/lua/main_options.c \
 	src/lua/main_task.c \
 	src/lua/probe.c \
 	src/lua/rtlua.c \

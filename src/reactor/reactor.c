@@ -27,6 +27,7 @@ struct reactor {
 	bool kicked;
 	int wake_fd, alarm_fd;
 	rt_time alarm; /* what alarm_fd is set to, or RT_FOREVER */
+	rt_time *clock; /* not the real time, or NULL */
 	struct event wake_event, alarm_event, kick_event;
 	struct wheel wheel;
 	void (*turn)(void *arg);
@@ -34,11 +35,8 @@ struct reactor {
 	void *arg;
 };
 
-/* Timers that are due at the end of time are never waited for. */
-static void set_alarm(struct reactor *reactor)
+static void set_alarm_at(struct reactor *reactor, rt_time next)
 {
-	rt_time next = wheel_next(&reactor->wheel);
-
 	if (next >= reactor->alarm)
 		return;
 	/* Zero would disarm: the past is one nanosecond. */
@@ -50,6 +48,13 @@ static void set_alarm(struct reactor *reactor)
 
 	timerfd_settime(reactor->alarm_fd, TFD_TIMER_ABSTIME, &spec, NULL);
 	reactor->alarm = next;
+}
+
+/* Timers that are due at the end of time are never waited for. */
+static void set_alarm(struct reactor *reactor)
+{
+	if (!reactor->clock)
+		set_alarm_at(reactor, wheel_next(&reactor->wheel));
 }
 
 static void turn_wheel(struct reactor *reactor)
@@ -169,16 +174,38 @@ bool reactor_has_timers(const struct reactor *reactor)
 	return reactor->wheel.count > 0;
 }
 
-int reactor_poll(struct reactor *reactor, bool wait)
+static int turn_loop(struct reactor *reactor, bool wait)
 {
-	if (wait)
-		set_alarm(reactor);
 	polling = reactor;
 	int err = event_base_loop(reactor->base, wait ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
 
 	polling = NULL;
 	turn_wheel(reactor);
 	return err < 0 ? -EIO : 0;
+}
+
+int reactor_poll(struct reactor *reactor, bool wait)
+{
+	if (wait)
+		set_alarm(reactor);
+	return turn_loop(reactor, wait);
+}
+
+int reactor_poll_until(struct reactor *reactor, rt_time until)
+{
+	set_alarm_at(reactor, until);
+	return turn_loop(reactor, true);
+}
+
+bool reactor_advance(struct reactor *reactor, rt_time until)
+{
+	rt_time earliest = wheel_earliest(&reactor->wheel);
+	rt_time next = earliest < until ? earliest : until;
+
+	if (next > *reactor->clock && next < RT_FOREVER)
+		*reactor->clock = next;
+	turn_wheel(reactor);
+	return earliest <= until && earliest < RT_FOREVER;
 }
 
 void reactor_wake(struct reactor *reactor)
@@ -278,6 +305,7 @@ int reactor_create(struct reactor **reactor, const struct reactor_options *optio
 	created->woken = options->woken;
 	created->arg = options->arg;
 	created->guest = options->event_base;
+	created->clock = options->clock;
 	created->wake_fd = created->alarm_fd = -1;
 	created->alarm = RT_FOREVER;
 	wheel_init(&created->wheel, rt_now());

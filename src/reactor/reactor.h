@@ -14,11 +14,14 @@ struct reactor;
 struct reactor_options {
 	/* A host's loop, or NULL for one of its own. */
 	struct event_base *event_base;
+	/* What rt_now() gives on this thread, where it is not the real time; or NULL. Timers wait for it to
+	 * be moved. */
+	rt_time *clock;
 	/* After reactor_wake() or, in a host's loop, reactor_kick(); also after every batch of timers. */
 	void (*turn)(void *arg);
 	/*
-	 * In reactor_poll(), after each readiness event, whose waiters have been woken; may be NULL. May run what
-	 * was scheduled: its data and the socket's are still in the cache.
+	 * In reactor_poll(), after each readiness event, whose waiters have been woken; may be NULL. May run
+	 * what was scheduled: its data and the socket's are still in the cache.
 	 */
 	void (*woken)(void *arg);
 	void *arg;
@@ -36,6 +39,15 @@ bool reactor_has_timers(const struct reactor *reactor);
 
 /* One turn of the loop: waits for something to happen if asked to, then wakes whom it concerns. */
 int reactor_poll(struct reactor *reactor, bool wait);
+
+/* With a clock: one turn, which waits for anything but timers, until a real time at the most. */
+int reactor_poll_until(struct reactor *reactor, rt_time until);
+
+/*
+ * Moves the clock on to the earliest deadline, which may be now, and wakes whom it concerns; if there is
+ * none up to until: moves it there, unless that is RT_FOREVER, and returns false.
+ */
+bool reactor_advance(struct reactor *reactor, rt_time until);
 
 /* Makes the loop call turn(arg) soon. Any thread. */
 void reactor_wake(struct reactor *reactor);

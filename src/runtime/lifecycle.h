@@ -12,14 +12,15 @@ RT_PRIVATE_BEGIN
 
 /*
  * Makes a runtime and binds it to this thread. ops NULL: native; options may be
- * NULL. Returns 0, -EBUSY when there is one already, or create()'s error.
+ * NULL. Returns 0, -EBUSY when there is one already, -ENOTSUP when it has no virtual
+ * clocks, or create()'s error.
  */
 int runtime_open(const struct rt_runtime_ops *ops, const struct rt_runtime_options *options,
 		 struct rt_runtime **runtime);
 
 /*
- * Runs until no task is left or grace has passed; tasks should have been cancelled
- * before. Returns how many are left.
+ * Runs until no task is left or grace has passed, by its own clock or the real one; tasks should have been
+ * cancelled before. Returns how many are left.
  */
 size_t runtime_drain(struct rt_runtime *runtime, rt_time grace);
 

@@ -6,6 +6,7 @@
 #include "runtime/lifecycle.h"
 
 #include "base/list.h"
+#include "platform/clock.h"
 #include "platform/overflow.h"
 #include "sched/watchdog.h"
 #include "task/fiber_task.h"
@@ -73,6 +74,14 @@ static int start_watchdog(struct rt_runtime *runtime, rt_time limit)
 	return err;
 }
 
+/* What has run before leaves no trace in a seeded schedule. */
+static void set_chance(struct self *self, uint64_t seed)
+{
+	self->seeded = seed != 0;
+	if (seed != 0)
+		self->random = seed;
+}
+
 int runtime_open(const struct rt_runtime_ops *ops, const struct rt_runtime_options *options,
 		 struct rt_runtime **runtime)
 {
@@ -84,6 +93,9 @@ int runtime_open(const struct rt_runtime_ops *ops, const struct rt_runtime_optio
 		return -EBUSY;
 	ops = ops ? ops : &rt_native;
 	options = options ? options : &defaults;
+	if (options->clock != RT_CLOCK_REAL && !ops->advance)
+		return -ENOTSUP;
+	set_chance(self, options->seed);
 	if ((err = ops->create(runtime, options)) < 0)
 		return err;
 	(*runtime)->ops = ops;
@@ -122,6 +134,7 @@ size_t runtime_drain(struct rt_runtime *runtime, rt_time grace)
 
 	if (runtime->task_count == 0 || runtime->ops->arm(runtime, &drain.grace) < 0)
 		return runtime->task_count;
+	runtime->drain_end = clock_real() + grace;
 	runtime->drained = &drain.over;
 	runtime->ops->run(runtime, &drain.over);
 	runtime->drained = NULL;

@@ -6,6 +6,7 @@
 #include "sched/strand.h"
 
 #include "base/list.h"
+#include "task/self.h"
 
 static void schedule_self(struct strand *strand)
 {
@@ -26,8 +27,10 @@ static void run(struct rt_runnable *runnable)
 {
 	struct strand *strand = container_of(runnable, struct strand, runnable);
 
-	for (int i = 0; i < STRAND_BATCH; i++) {
-		struct rt_runnable *next = queue_pop(&strand->queue);
+	int batch = strand->queue.seeded ? 1 : STRAND_BATCH;
+
+	for (int i = 0; i < batch; i++) {
+		struct rt_runnable *next = queue_next(&strand->queue);
 
 		if (!next)
 			break;
@@ -44,5 +47,6 @@ void strand_init(struct strand *strand, struct rt_executor *parent)
 		.executor.schedule = schedule,
 		.runnable.run = run,
 		.parent = parent,
+		.queue.seeded = self_get()->seeded,
 	};
 }

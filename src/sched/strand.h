@@ -18,7 +18,7 @@ struct strand {
 	bool scheduled;
 };
 
-/* How many runnables run before the parent's others get their turn. */
+/* How many runnables run before the parent's others get their turn; one, where chance decides. */
 enum { STRAND_BATCH = 64 };
 
 void strand_init(struct strand *strand, struct rt_executor *parent);

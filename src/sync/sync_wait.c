@@ -7,15 +7,6 @@
 
 #include <errno.h>
 
-/* A linear congruential generator, the constants from Numerical Recipes; its high bits are the good ones. */
-unsigned sync_choose(unsigned count)
-{
-	struct self *self = self_get();
-
-	self->random = self->random * 1664525u + 1013904223u;
-	return (unsigned)((uint64_t)self->random * count >> 32);
-}
-
 static void enqueue(struct sync_case *sync_case)
 {
 	ring_push(sync_case->queue, &sync_case->waiter);
@@ -82,7 +73,7 @@ static struct sync_case *draw(struct sync_wait *wait, unsigned place)
 {
 	struct sync_case *cases = wait->cases;
 	unsigned left = wait->count - place;
-	unsigned drawn = left > 1 ? place + sync_choose(left) : place;
+	unsigned drawn = left > 1 ? place + self_choose(left) : place;
 	unsigned index = cases[drawn].order;
 
 	cases[drawn].order = cases[place].order;

@@ -82,12 +82,6 @@ void sync_complete(struct sync_case *sync_case, int result);
 /* Completes all that is in the queue. */
 void sync_complete_all(struct rt_waiter **queue, int result);
 
-/*
- * A number below count, for choices that should be fair: the one place where
- * chance comes in. self->random is its state.
- */
-unsigned sync_choose(unsigned count);
-
 RT_PRIVATE_END
 
 #endif

@@ -5,6 +5,8 @@
 #endif
 #include "task/self.h"
 
+#include "base/random.h"
+
 /* initial-exec: no call into the dynamic linker, also in a loaded module. */
 static __thread struct self self __attribute__((tls_model("initial-exec")));
 
@@ -13,6 +15,11 @@ __attribute__((noinline)) struct self *self_get(void)
 {
 	__asm__ volatile("");
 	return &self;
+}
+
+unsigned self_choose(unsigned count)
+{
+	return random_below(&self_get()->random, count);
 }
 
 struct rt_runtime *rt_runtime_current(void)

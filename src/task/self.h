@@ -19,11 +19,15 @@ struct self {
 	/* Goes up when a task starts and stops to run: odd meanwhile. The watchdog's thread reads it. */
 	uint64_t turns;
 	unsigned budget; /* operations that the task may do before it has to give way */
-	uint32_t random; /* the state of chance, see sync_choose() */
+	bool seeded; /* chance decides on the schedule, too */
+	uint64_t random; /* the state of chance */
 };
 
 /* Never keep the pointer across a suspension: the thread may be another. */
 struct self *self_get(void);
+
+/* A number below count: the one place where chance comes in. */
+unsigned self_choose(unsigned count);
 
 /* A task starts or stops to run. One writer: no atomic increment. */
 static inline void self_turn(struct self *self)
@@ -35,6 +39,16 @@ static inline void self_turn(struct self *self)
 static inline bool self_spend(struct self *self)
 {
 	return self->budget == 0 || --self->budget == 0;
+}
+
+/* A task starts to run. Seeded: small budgets are frequent, so that any operation may be the last one. */
+static inline void self_refill(struct self *self)
+{
+	enum { DOUBLINGS = 8 }; /* up to TASK_BUDGET */
+
+	self->budget = TASK_BUDGET;
+	if (__builtin_expect(self->seeded, 0))
+		self->budget = 1 + self_choose(1u << self_choose(DOUBLINGS));
 }
 
 RT_PRIVATE_END

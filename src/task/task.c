@@ -39,7 +39,7 @@ static void run(struct rt_runnable *runnable)
 
 	task->state = TASK_RUNNING;
 	self->task = task;
-	self->budget = TASK_BUDGET;
+	self_refill(self);
 	self_turn(self);
 	task->ops->resume(task);
 	self_turn(self);

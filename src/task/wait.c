@@ -31,6 +31,14 @@ static bool give_way(struct rt_task *task)
 	return true;
 }
 
+/* A seeded schedule can switch at every wait, even at one that is over already. */
+static bool must_switch(void)
+{
+	struct self *self = self_get();
+
+	return __builtin_expect(self->seeded, 0) && self_spend(self);
+}
+
 static bool arm(struct rt_task *task, rt_time deadline, struct wait_timer *timer)
 {
 	struct rt_runtime *runtime = self_get()->runtime;
@@ -53,7 +61,7 @@ bool wait_begin(struct rt_task *task, rt_time deadline, struct wait_timer *timer
 
 	/* Over already; what was notified still has to give way once. */
 	if (wait->result != WAIT_PENDING)
-		return task->state == TASK_NOTIFIED;
+		return task->state == TASK_NOTIFIED || (must_switch() && give_way(task));
 	if (task->interrupted)
 		return give_way(task);
 	rt_time outer = task_deadline(task);

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
 librtcore_la_SOURCES += \
+	src/time/advance.c \
 	src/time/interval.c \
 	src/time/sleep.c

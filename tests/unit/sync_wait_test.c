@@ -251,13 +251,13 @@ START_TEST(chance_is_below_its_bound_and_repeats)
 
 	self_get()->random = 5;
 	for (unsigned i = 0; i < 100; i++) {
-		drawn[i] = sync_choose(i + 1);
+		drawn[i] = self_choose(i + 1);
 		ck_assert_uint_le(drawn[i], i);
 	}
 	self_get()->random = 5;
 	for (unsigned i = 0; i < 100; i++)
-		ck_assert_uint_eq(sync_choose(i + 1), drawn[i]);
-	ck_assert_uint_eq(sync_choose(1), 0);
+		ck_assert_uint_eq(self_choose(i + 1), drawn[i]);
+	ck_assert_uint_eq(self_choose(1), 0);
 }
 END_TEST
 
