@@ -15,6 +15,11 @@ local function is_seed(value)
   return type(value) == "number" and value >= 0 and value < 2 ^ 53 and value % 1 == 0
 end
 
+-- Misuse, told as the line of the file that did it.
+local function misuse(format, ...)
+  error(place.here() .. ": " .. format:format(...), 0)
+end
+
 local checks = {
   runtime = function(value)
     if type(value) ~= "string" then return "a name expected" end
@@ -36,9 +41,9 @@ local checks = {
 local function check_options(name, options)
   for key, value in pairs(options) do
     local check = checks[key]
-    if not check then error(("test '%s': unknown option '%s'"):format(name, tostring(key)), 4) end
+    if not check then misuse("test '%s': unknown option '%s'", name, tostring(key)) end
     local wrong = check(value)
-    if wrong then error(("test '%s': option '%s': %s"):format(name, key, wrong), 4) end
+    if wrong then misuse("test '%s': option '%s': %s", name, key, wrong) end
   end
 end
 
@@ -47,9 +52,7 @@ local function add(state, name, options, fn, parameter)
   local test = {name = name, options = options, fn = fn, parameter = parameter, suite = state.suite}
   test.site, test.file, test.line = place.here()
   local other = state.by_name[name]
-  if other then
-    error(("two tests are called '%s': the other one is at %s"):format(name, other.site), 4)
-  end
+  if other then misuse("two tests are called '%s': the other one is at %s", name, other.site) end
   state.by_name[name] = test
   state.tests[#state.tests + 1] = test
 end
@@ -63,18 +66,18 @@ local function label(parameter, index)
 end
 
 local function check_open(state, what)
-  if state.closed then error(("rt.%s inside of a test: tests are declared while their file is loaded"):format(what), 3) end
+  if state.closed then misuse("rt.%s inside of a test: tests are declared while their file is loaded", what) end
 end
 
 local function check_function(fn, index, what)
   if type(fn) ~= "function" then
-    error(("bad argument #%d to '%s' (function expected, got %s)"):format(index, what, type(fn)), 3)
+    misuse("bad argument #%d to '%s' (function expected, got %s)", index, what, type(fn))
   end
 end
 
 local function check_name(name, what)
   if type(name) ~= "string" then
-    error(("bad argument #1 to '%s' (string expected, got %s)"):format(what, type(name)), 3)
+    misuse("bad argument #1 to '%s' (string expected, got %s)", what, type(name))
   end
 end
 
@@ -96,7 +99,7 @@ function collect.install(rt)
     check_name(name, "test")
     if fn == nil and type(options) == "function" then options, fn = {}, options end
     if type(options) ~= "table" then
-      error(("bad argument #2 to 'test' (table or function expected, got %s)"):format(type(options)), 2)
+      misuse("bad argument #2 to 'test' (table or function expected, got %s)", type(options))
     end
     check_function(fn, 3, "test")
     name = full_name(state.suite, name)

@@ -45,7 +45,7 @@ end
 
 local function runtime(name)
   local unknown = name ~= "all" and core.check_runtime(name)
-  if unknown then return nil, unknown end
+  if unknown then return nil, "takes all or a name; " .. unknown end
   return name
 end
 
@@ -67,7 +67,7 @@ local flags = {["fail-fast"] = true, verbose = true, help = true}
 local function read_value(settings, name, value)
   if value == nil then return ("--%s: argument missing"):format(name) end
   local result, wrong = readers[name](value)
-  if result == nil then return ("--%s %s, not '%s'"):format(name, wrong, value) end
+  if result == nil then return ("--%s %s: '%s'"):format(name, wrong, value) end
   settings[name] = result
 end
 

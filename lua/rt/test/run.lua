@@ -31,6 +31,7 @@ local function main(t, test, settings, found)
   -- Virtual time is no measure for a test that hangs: the command watches the real one.
   local seconds = not virtual and settings.timeout or nil
   t.body = core.spawn(context.protect, t, seconds, body, t, test)
+  t.body.name = test.name
   t.body:join()
   context.end_children(t)
   clean_up(t, test, seconds)
@@ -39,10 +40,15 @@ local function main(t, test, settings, found)
   leaks.in_runtime(found, virtual)
 end
 
+-- At a deadlock the runtime cancels what waits.
 local function note_end(t, ok, err, traceback)
-  if ok then return end
-  if err == "deadlock" then err = "deadlock: every task waits for something that nothing can bring about" end
-  context.note(t, tostring(err), traceback)
+  if not ok and err == "deadlock" then
+    context.note(t, "deadlock: every task waits for something that nothing can bring about", t.cancelled_at)
+  elseif not ok then
+    context.note(t, tostring(err), traceback)
+  elseif t.cancelled_at then
+    context.note(t, "the test was cancelled", t.cancelled_at)
+  end
 end
 
 local function plural(count, what)

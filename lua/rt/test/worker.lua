@@ -13,7 +13,9 @@ handles.watch()
 
 local rt = require "rt"
 local collect = require "rt.test.collect"
+local diff = require "rt.test.diff"
 local engine = require "rt.test.engine"
+local place = require "rt.test.place"
 local run = require "rt.test.run"
 
 local events
@@ -27,8 +29,9 @@ end
 -- ---- Loading ----
 
 local function with_traceback(err)
-  if type(err) == "string" then return debug.traceback(err, 2) end
-  return err
+  if type(err) ~= "string" then return "error object: " .. diff.show(err) end
+  local traceback = place.trim(debug.traceback("stack traceback:", 2):gsub("^[^\n]*\n", "", 1))
+  return traceback and err .. "\n" .. traceback or err
 end
 
 -- Gives the message of what is wrong with the file, or nil.
@@ -37,9 +40,9 @@ local function load_file(path)
   if not chunk then return message end
   arg = {[0] = path} -- luacheck: ignore
   local ok, err
-  local ran, stopped = engine({runtime = "native", clock = "real"}, function() ok, err = xpcall(chunk, with_traceback, path) end)
+  local ran, stopped = engine({}, function() ok, err = xpcall(chunk, with_traceback, path) end)
   if not ran then return tostring(stopped) end
-  if not ok then return tostring(err) end
+  if not ok then return err end
 end
 
 -- ---- Which tests run, and how ----
