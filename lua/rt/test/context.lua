@@ -105,7 +105,7 @@ function context.protect(t, seconds, fn, ...)
   if ok then return true end
   if expired and caught.value == core.cancelled then
     context.note(t, ("timeout: still waiting after %g s"):format(seconds), caught.traceback)
-  elseif not (t.failure and caught.value == core.cancelled) then
+  elseif not ((t.failure or t.skipped) and caught.value == core.cancelled) then
     context.note_error(t, caught)
   end
   return false

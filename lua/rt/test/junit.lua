@@ -59,7 +59,7 @@ local function test_case(file, test)
   if test.status == "fail" then
     inner = problem("failure", test.message, test.message:match("^(%a+): ") or "failure", text.failure(test))
   elseif test.status == "skip" then
-    inner = "<skipped/>"
+    inner = ('<skipped message="%s"/>'):format(escape(test.message))
   end
   return case(file, test.name, test.seconds, inner)
 end
