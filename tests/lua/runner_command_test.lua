@@ -209,10 +209,10 @@ end)
 -- ---- Formats ----
 
 local mixed = {
-  ["a_test.lua"] = [[local rt = require "rt"
+  ["a_test.lua"] = [==[local rt = require "rt"
     rt.test("good # 1 <&\"\\>", function() end)
-    rt.test("bad", function() print("out]]>\1\255") error("<&\"> ]]] .. "]" .. [[>\27") end)
-    rt.test("later", function(t) t:skip("a # reason") end)]],
+    rt.test("bad", function() print("out]]>\1\255") error("<&\"> ]]>\27") end)
+    rt.test("later", function(t) t:skip("a # reason") end)]==],
   ["b_test.lua"] = "syntax error",
 }
 
@@ -262,7 +262,7 @@ check.test("junit", function(t)
   has({stdout = result.stderr, stderr = ""}, "1 passed, 1 failed, 1 skipped\n")
   has(result, '<testsuite name="a_test.lua" package="" id="0" ')
   has(result, 'tests="3" failures="1" errors="0" skipped="1"')
-  has(result, 'name="good # 1 &lt;&amp;&quot;&gt;"')
+  has(result, 'name="good # 1 &lt;&amp;&quot;\\&gt;"')
   has(result, '<error message="b_test.lua:1: ')
   if program.run("python3 -c 'import xml.etree'").code ~= 0 then return end
   local parsed = program.run([[python3 -c '
