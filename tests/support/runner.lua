@@ -5,6 +5,9 @@ local program = require "program"
 
 local runner = {}
 
+-- What is said of a process that has written to address 0. AddressSanitizer has a handler of its own.
+runner.crashed = program.sanitizer == "none" and "was killed by SIGSEGV" or "exited with code 1"
+
 -- A folder with these files, {name = text}, for as long as fn(path) runs.
 function runner.folder(files, fn)
   local path = os.tmpname()

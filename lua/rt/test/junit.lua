@@ -45,7 +45,7 @@ local function first_line(message)
 end
 
 local function case(file, name, seconds, inner)
-  local tag = ('    <testcase name="%s" classname="%s" time="%.6f"'):format(escape(name), escape(file.path), seconds)
+  local tag = ('    <testcase name="%s" classname="%s" time="%.3f"'):format(escape(name), escape(file.path), seconds)
   if not inner then return tag .. "/>" end
   return tag .. ">" .. inner .. "</testcase>"
 end
@@ -75,7 +75,7 @@ end
 function Junit:file(file)
   local tests, errors = #file.tests, file.error and 1 or 0
   self:add('  <testsuite name="%s" package="" id="%d" timestamp="%s" hostname="localhost" tests="%d" failures="%d" ' ..
-    'errors="%d" skipped="%d" time="%.6f">', escape(file.path), self.suites, os.date("!%Y-%m-%dT%H:%M:%S"), tests + errors,
+    'errors="%d" skipped="%d" time="%.3f">', escape(file.path), self.suites, os.date("!%Y-%m-%dT%H:%M:%S"), tests + errors,
     count(file, "fail"), errors, count(file, "skip"), file.seconds or 0)
   self.suites = self.suites + 1
   self:add("    <properties/>")
