@@ -34,7 +34,7 @@ check.test("what is no good is named, makes the exit code 2, and the other files
     ["name_test.lua"] = {'rt.test(nil, print)', "bad argument #1 to 'test' (string expected, got nil)"},
     ["body_test.lua"] = {'rt.test("x")', "bad argument #2 to 'test'"},
     ["crash_test.lua"] = {'require("ffi").cast("int *", 0)[0] = 1', runner.crashed .. " outside of a test"},
-    ["hang_test.lua"] = {'while true do end', "has not given way for 0.2 s, and was killed outside of a test"},
+    ["hang_test.lua"] = {'while true do end', "has not ended in 0.2 s, and was killed outside of a test"},
     ["deadlock_test.lua"] = {'rt.sync.channel():recv()', "deadlock"},
   }
   local files, count = {["good_test.lua"] = 'require("rt").test("good", function() end)'}, 0
@@ -141,6 +141,24 @@ check.test("--runtime", function()
   local all = file(body .. [[rt.test("b", {runtime = "native"}, function() end)]], "--runtime=all")
   has(all, "ok    a")
   has(all, "ok    b")
+end)
+
+check.test("--runtime=all: on every runtime, those of the file's own included", function()
+  if program.sanitizer ~= "none" then return end -- the copy is larger than the original
+  local result = file([[
+    local ffi = require "ffi"
+    ffi.cdef "extern char rt_native[]; int rt_runtime_register(const void *ops);"
+    copy = ffi.new("char[256]")
+    ffi.copy(copy, ffi.C.rt_native, 256)
+    ffi.cast("const char **", copy)[0] = "copy"
+    assert(ffi.C.rt_runtime_register(copy) == 0)
+    rt.test("a", function(t) print(rt.runtime()) end)
+    rt.test("b", {runtime = "copy"}, function(t) print(rt.runtime()) end)]], "--runtime=all --verbose")
+  ends(result, 0, "3 passed, 0 failed")
+  has(result, "ok    a (native)")
+  has(result, "ok    a (copy)")
+  has(result, "| native")
+  has(result, "| copy")
 end)
 
 local race = [[

@@ -37,8 +37,8 @@ local failing = {
   {"an error object", [[error({code = 4})]], {"error object: {code = 4}"}},
   {"a failed assertion", [[t:ok(false, "not so")]], {"x_test.lua:2: not so"}},
   {"a wait that is too long", [[rt.sleep(30)]], {"timeout: still waiting after 0.3 s", "in function 'sleep'"}},
-  {"a loop", [[while true do end]], {"timeout: has not given way for 0.3 s, and was killed"}},
-  {"a swallowed timeout", [[while true do pcall(rt.sleep, 1) end]], {"timeout: has not given way"}},
+  {"a loop", [[while true do end]], {"timeout: has not ended in 0.3 s, and was killed", "watchdog: task"}},
+  {"a swallowed timeout", [[while true do pcall(rt.sleep, 1) end]], {"timeout: has not ended"}},
   {"a crash", [[require("ffi").cast("int *", 0)[0] = 1]], {"crash: the process " .. runner.crashed}},
   {"an exit", [[os.exit(0)]], {"crash: the process exited with code 0"}},
   {"its own end", [[rt.task.current():cancel() rt.sleep(1)]], {"the test was cancelled"}},
@@ -94,7 +94,9 @@ check.test("no false alarm: what is closed, collected, cancelled or about to end
       rt.spawn(function() a:pipe_to(a) end)
       c:close()
     end)
-    rt.test("the file's own", function(t) t:ok(shared:read(1)) end)]], 0, "6 passed, 0 failed")
+    rt.test("a name", function(t) t:ok(net.resolve("localhost")) end)
+    rt.test("a process", function() local pipe = io.popen("true") pipe:read() pipe:close() end)
+    rt.test("the file's own", function(t) t:ok(shared:read(1)) end)]], 0, "8 passed, 0 failed")
 end)
 
 check.test("each test leaves its handles closed to the next one", function()
@@ -280,6 +282,12 @@ check.test("a deadlock is told from a timeout", function()
   local result = file [[rt.test("x", {clock = "virtual"}, function() rt.sync.channel():recv() end)]]
   ends(result, 1, "0 passed, 1 failed")
   has(result, "deadlock: every task waits")
+end)
+
+check.test("what a test puts into t is its own", function()
+  ends(file [[
+    rt.before_each(function(t) t.body, t.failure, t.skipped, t.children, t.name = 1, 2, 3, 4, 5 end)
+    rt.test("a", function(t) t:spawn(rt.sleep, 30) t:equal(t.body, 1) end)]], 0, "1 passed, 0 failed")
 end)
 
 check.test("a test gets a fresh runtime", function()

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- t, what a test gets: its assertions, its tasks, and what has gone wrong in it so far.
+-- What a test gets, t: its assertions and its tasks. And behind it, where tests that put fields of their
+-- own into t do not reach, the run: {t=, body=, children=, failure=, skipped=, cancelled_at=}.
 
 local core = require "rt.core"
 local rt = require "rt"
@@ -9,6 +10,8 @@ local place = require "rt.test.place"
 local context = {}
 local T = {}
 T.__index = T
+
+local runs = setmetatable({}, {__mode = "k"}) -- t -> its run
 
 local POLL_MIN, POLL_MAX = 0.001, 0.05 -- seconds between two looks of t:eventually()
 
@@ -83,48 +86,48 @@ local function text_of(err)
 end
 
 -- The first thing counts.
-function context.note(t, message, traceback)
-  t.failure = t.failure or {message = message, traceback = traceback}
+function context.note(run, message, traceback)
+  run.failure = run.failure or {message = message, traceback = traceback}
 end
 
-function context.note_error(t, caught)
+function context.note_error(run, caught)
   if getmetatable(caught.value) == Skip then
-    t.skipped = t.skipped or caught.value.reason
+    run.skipped = run.skipped or caught.value.reason
   elseif caught.value == core.cancelled then
-    t.cancelled_at = caught.traceback or "?"
+    run.cancelled_at = caught.traceback or "?"
   else
-    context.note(t, text_of(caught.value), caught.traceback)
+    context.note(run, text_of(caught.value), caught.traceback)
   end
 end
 
--- protect(t, seconds, fn, ...) -> whether fn(...) has returned, in that time if it is not nil. Waits if fn does.
-function context.protect(t, seconds, fn, ...)
+-- protect(run, seconds, fn, ...) -> whether fn(...) has returned, in that time if it is not nil. Waits if fn does.
+function context.protect(run, seconds, fn, ...)
   local timeout = seconds and core.timeout_enter(seconds)
   local ok, caught = xpcall(fn, catch, ...)
   local expired = timeout and core.timeout_leave(timeout)
   if ok then return true end
   if expired and caught.value == core.cancelled then
-    context.note(t, ("timeout: still waiting after %g s"):format(seconds), caught.traceback)
-  elseif not ((t.failure or t.skipped) and caught.value == core.cancelled) then
-    context.note_error(t, caught)
+    context.note(run, ("timeout: still waiting after %g s"):format(seconds), caught.traceback)
+  elseif not ((run.failure or run.skipped) and caught.value == core.cancelled) then
+    context.note_error(run, caught)
   end
   return false
 end
 
 -- ---- Tasks of the test ----
 
-local function finish_child(t, ok, ...)
+local function finish_child(run, ok, ...)
   if ok then return ... end
   local caught = ...
   if caught.value ~= core.cancelled then
-    context.note_error(t, caught)
-    t.body:cancel()
+    context.note_error(run, caught)
+    run.body:cancel()
   end
   error(caught.value, 0)
 end
 
-local function run_child(t, fn, ...)
-  return finish_child(t, xpcall(fn, catch, ...))
+local function run_child(run, fn, ...)
+  return finish_child(run, xpcall(fn, catch, ...))
 end
 
 -- spawn(fn, ...) -> task: one that lasts no longer than the test's function: it is cancelled and
@@ -133,24 +136,28 @@ function T:spawn(fn, ...)
   if type(fn) ~= "function" then
     error(("bad argument #1 to 'spawn' (function expected, got %s)"):format(type(fn)), 2)
   end
-  local task = core.spawn(run_child, self, fn, ...)
-  self.children[#self.children + 1] = task
+  local run = runs[self]
+  local task = core.spawn(run_child, run, fn, ...)
+  run.children[#run.children + 1] = task
   return task
 end
 
 -- Ends the tasks of the test. Waits.
-function context.end_children(t)
+function context.end_children(run)
   local i = 1
-  while t.children[i] do
-    t.children[i]:cancel()
-    t.children[i]:join()
-    t.children[i] = nil
+  while run.children[i] do
+    run.children[i]:cancel()
+    run.children[i]:join()
+    run.children[i] = nil
     i = i + 1
   end
 end
 
+-- new(name) -> a run
 function context.new(name)
-  return setmetatable({name = name, children = {}}, T)
+  local t = setmetatable({name = name}, T)
+  runs[t] = {t = t, children = {}}
+  return runs[t]
 end
 
 return context

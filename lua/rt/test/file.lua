@@ -36,7 +36,7 @@ local on = {}
 
 function on.start(self, message)
   self.running = {
-    name = message.name, index = message.index, since = rt.now(), offset = message.offset, timeout = message.timeout,
+    name = message.name:gsub("%c", " "), index = message.index, since = rt.now(), offset = message.offset, timeout = message.timeout,
     file = message.file, line = message.line,
   }
   self.limit = rt.now() + message.timeout + GRACE
@@ -134,7 +134,7 @@ end
 function File:add_casualty(how, hung)
   local running = self.running
   local message = "crash: the process " .. how
-  if hung then message = ("timeout: has not given way for %g s, and was killed"):format(running.timeout) end
+  if hung then message = ("timeout: has not ended in %g s, and was killed"):format(running.timeout) end
   self:add_result {
     index = running.index, name = running.name, status = "fail", message = message, file = running.file,
     line = running.line, seconds = rt.now() - running.since,
@@ -143,7 +143,7 @@ function File:add_casualty(how, hung)
 end
 
 function File:fail_outside(how, hung)
-  local what = hung and ("has not given way for %g s, and was killed"):format(self.settings.timeout) or how
+  local what = hung and ("has not ended in %g s, and was killed"):format(self.settings.timeout) or how
   self.error = ("the process %s outside of a test"):format(what)
   self.output = self:printed(self.worker_offset, core.fd_size(self.output_fd))
   self.done = true

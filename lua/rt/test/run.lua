@@ -20,34 +20,34 @@ local function body(t, test)
 end
 
 -- Innermost first; one that fails does not keep the others from running.
-local function clean_up(t, test, seconds)
+local function clean_up(run, test, seconds)
   local list = gather(test.suite, "after")
-  for i = #list, 1, -1 do context.protect(t, seconds, list[i], t, test.parameter) end
+  for i = #list, 1, -1 do context.protect(run, seconds, list[i], run.t, test.parameter) end
 end
 
 -- In the main task of the test's runtime.
-local function main(t, test, settings, found)
+local function main(run, test, settings, found)
   local virtual = settings.clock == "virtual"
   -- Virtual time is no measure for a test that hangs: the command watches the real one.
   local seconds = not virtual and settings.timeout or nil
-  t.body = core.spawn(context.protect, t, seconds, body, t, test)
-  t.body.name = test.name
-  t.body:join()
-  context.end_children(t)
-  clean_up(t, test, seconds)
-  context.end_children(t)
-  t.body = nil
+  run.body = core.spawn(context.protect, run, seconds, body, run.t, test)
+  run.body.name = test.name
+  run.body:join()
+  context.end_children(run)
+  clean_up(run, test, seconds)
+  context.end_children(run)
+  run.body = nil
   leaks.in_runtime(found, virtual)
 end
 
 -- At a deadlock the runtime cancels what waits.
-local function note_end(t, ok, err, traceback)
+local function note_end(run, ok, err, traceback)
   if not ok and err == "deadlock" then
-    context.note(t, "deadlock: every task waits for something that nothing can bring about", t.cancelled_at)
+    context.note(run, "deadlock: every task waits for something that nothing can bring about", run.cancelled_at)
   elseif not ok then
-    context.note(t, tostring(err), traceback)
-  elseif t.cancelled_at then
-    context.note(t, "the test was cancelled", t.cancelled_at)
+    context.note(run, tostring(err), traceback)
+  elseif run.cancelled_at then
+    context.note(run, "the test was cancelled", run.cancelled_at)
   end
 end
 
@@ -57,14 +57,14 @@ end
 
 -- run(test, {runtime=, clock=, seed=, timeout=}) -> "pass" | "skip", its reason | "fail", message, traceback
 return function(test, settings)
-  local t, found = context.new(test.name), {}
+  local run, found = context.new(test.name), {}
   handles.forget()
   local descriptors = leaks.before()
-  note_end(t, engine(settings, function() main(t, test, settings, found) end))
+  note_end(run, engine(settings, function() main(run, test, settings, found) end))
   leaks.after(found, descriptors)
-  if core.failed() > 0 then context.note(t, plural(core.failed(), "task") .. " failed that nobody joined") end
-  if #found > 0 then context.note(t, "left behind:\n  " .. table.concat(found, "\n  ")) end
-  if t.failure then return "fail", t.failure.message, t.failure.traceback end
-  if t.skipped then return "skip", t.skipped end
+  if core.failed() > 0 then context.note(run, plural(core.failed(), "task") .. " failed that nobody joined") end
+  if #found > 0 then context.note(run, "left behind:\n  " .. table.concat(found, "\n  ")) end
+  if run.failure then return "fail", run.failure.message, run.failure.traceback end
+  if run.skipped then return "skip", run.skipped end
   return "pass"
 end

@@ -18,7 +18,7 @@ end
 -- A YAML block: everything as one literal, which needs no escapes.
 local function diagnose(lines)
   print("  ---\n  message: |")
-  for _, line in ipairs(lines) do print("    " .. line:gsub("[%z\1-\8\11-\31\127]", "?")) end
+  for line in table.concat(lines, "\n"):gmatch("[^\n]+") do print("    " .. line:gsub("[%z\1-\8\11-\31\127]", "?")) end
   print("  ...")
 end
 
