@@ -145,9 +145,12 @@ RT_API unsigned rtlua_failures(struct rtlua *lua);
 
 /*
  * The modules for a lua_State that is not ours: package.preload gets rt, rt.task,
- * ...; rt.main() starts a runtime. This is what require "rt" runs under a stock
- * luajit.
+ * ...; rt.main() starts a runtime. name as in struct rtlua_options. Does nothing the
+ * second time. May raise.
  */
+RT_API void rtlua_preload(lua_State *L, const char *name);
+
+/* The same and then the module: what require "rt" runs under a stock luajit. */
 RT_API int luaopen_rt(lua_State *L);
 RT_API int luaopen_rt_task(lua_State *L);
 RT_API int luaopen_rt_time(lua_State *L);

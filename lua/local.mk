@@ -14,6 +14,24 @@ rt_lua_files = \
 	lua/rt/sync.lua \
 	lua/rt/task.lua \
 	lua/rt/tcp.lua \
+	lua/rt/test/collect.lua \
+	lua/rt/test/command.lua \
+	lua/rt/test/context.lua \
+	lua/rt/test/diff.lua \
+	lua/rt/test/engine.lua \
+	lua/rt/test/file.lua \
+	lua/rt/test/find.lua \
+	lua/rt/test/handles.lua \
+	lua/rt/test/junit.lua \
+	lua/rt/test/leaks.lua \
+	lua/rt/test/options.lua \
+	lua/rt/test/place.lua \
+	lua/rt/test/pretty.lua \
+	lua/rt/test/run.lua \
+	lua/rt/test/tap.lua \
+	lua/rt/test/text.lua \
+	lua/rt/test/wire.lua \
+	lua/rt/test/worker.lua \
 	lua/rt/time.lua \
 	lua/rt/traceback.lua \
 	lua/rt/udp.lua \

@@ -55,8 +55,9 @@ end
 
 -- main([options,] fn, ...): runs fn(...) as the first task of a runtime on this thread, until it
 -- and what it left behind have ended; tasks that are left over are cancelled. Gives fn's results.
--- options is the name of a runtime or {runtime=, clock=, seed=}: clock = "virtual" lets time pass at once
--- where there is nothing to do but wait; a seed other than 0 sets the order in which tasks run.
+-- options is the name of a runtime or {runtime=, clock=, seed=, watchdog=}: clock = "virtual" lets time pass at once
+-- where there is nothing to do but wait; a seed other than 0 sets the order in which tasks run;
+-- a task that has not given way for watchdog seconds is reported on stderr.
 -- For a stock luajit: programs that rtlua runs are in their main task from the first line.
 function rt.main(options, fn, ...)
   if type(options) == "function" then return finish(core.main("native", options, fn, ...)) end
@@ -68,5 +69,12 @@ end
 
 -- bench(name, [options,] fn): declares a benchmark for rtlua bench; see rt/bench.lua.
 function rt.bench(...) return require("rt.bench").declare(...) end
+
+-- What declares tests: rtlua test puts the real ones here before it loads a file.
+for _, name in ipairs {"test", "describe", "before_each", "after_each"} do
+  rt[name] = function()
+    error(("rt.%s outside of a test run: run the file with 'rtlua test'"):format(name), 2)
+  end
+end
 
 return rt

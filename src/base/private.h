@@ -90,6 +90,7 @@
 #define lib_conn_read_open rt__lib_conn_read_open
 #define lib_conn_write_open rt__lib_conn_write_open
 #define lib_fd_open rt__lib_fd_open
+#define lib_file_open rt__lib_file_open
 #define lib_gate_open rt__lib_gate_open
 #define lib_listener_open rt__lib_listener_open
 #define lib_local_open rt__lib_local_open
@@ -102,6 +103,7 @@
 #define lib_time_open rt__lib_time_open
 #define lib_udp_open rt__lib_udp_open
 #define lib_wait_open rt__lib_wait_open
+#define lib_worker_open rt__lib_worker_open
 #define listener_exhausted rt__listener_exhausted
 #define listener_finish rt__listener_finish
 #define listener_init rt__listener_init

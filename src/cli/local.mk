@@ -6,7 +6,8 @@ if WITH_LUA
 bin_PROGRAMS += rtlua
 rtlua_SOURCES = \
 	src/cli/main.c \
-	src/cli/options.c
+	src/cli/options.c \
+	src/cli/test.c
 # The archives in one argument: libtool must not part them from the options around.
 rtlua_LDFLAGS = -Wl,-E \
 	-Wl,--whole-archive,./.libs/librtlua.a,./.libs/librtcore.a,--no-whole-archive

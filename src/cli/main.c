@@ -4,6 +4,7 @@
 #include "config.h"
 #endif
 #include "options.h"
+#include "test.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -146,6 +147,8 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, ignore);
 	if (argc > 1 && strcmp(argv[1], "bench") == 0)
 		return rtlua_bench(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "test") == 0)
+		return test_command(argc - 2, argv + 2);
 	if (options_parse(&options, argc, argv) < 0) {
 		options_finish(&options);
 		return EXIT_FAILURE;

@@ -13,8 +13,10 @@
 void options_print_help(const char *program)
 {
 	printf("usage: %s [run] [options] [script [args]]\n"
+	       "       %s test [options] [paths]\n"
 	       "       %s bench [options] [files and folders]\n"
-	       "Runs a Lua script in which everything can wait without blocking.\n"
+	       "Runs a Lua script in which everything can wait without blocking, or tests, or benchmarks\n"
+	       "(test --help, bench --help).\n"
 	       "\n"
 	       "  -e CODE           run CODE\n"
 	       "  -l NAME           require NAME\n"
@@ -24,7 +26,7 @@ void options_print_help(const char *program)
 	       "  -                 read the script from standard input\n"
 	       "  --                end of the options\n"
 	       "  --runtime=NAME    the runtime:",
-	       program, program);
+	       program, program, program);
 	for (unsigned i = 0; rt_runtime_name(i); i++)
 		printf(" %s", rt_runtime_name(i));
 	printf("\n"

@@ -37,6 +37,17 @@ static int check_runtime(lua_State *L)
 	return 1;
 }
 
+/* runtimes() -> the names of all that there are */
+static int runtimes(lua_State *L)
+{
+	lua_newtable(L);
+	for (unsigned i = 0; rt_runtime_name(i); i++) {
+		lua_pushstring(L, rt_runtime_name(i));
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	return 1;
+}
+
 static void end(struct vm *vm, struct rt_runtime *runtime)
 {
 	main_task_end(vm);
@@ -82,6 +93,7 @@ static int failed(lua_State *L)
 static const luaL_Reg functions[] = {
 	{"runtime", runtime_name},
 	{"check_runtime", check_runtime},
+	{"runtimes", runtimes},
 	{"main", run_main},
 	{"failed", failed},
 	{NULL, NULL},

@@ -20,8 +20,10 @@ void lib_wait_open(lua_State *L, struct vm *vm);
 void lib_chan_open(lua_State *L, struct vm *vm);
 void lib_sync_open(lua_State *L, struct vm *vm);
 void lib_select_open(lua_State *L, struct vm *vm);
+void lib_file_open(lua_State *L, struct vm *vm);
 void lib_gate_open(lua_State *L, struct vm *vm);
 void lib_report_open(lua_State *L, struct vm *vm);
 void lib_runtime_open(lua_State *L, struct vm *vm);
+void lib_worker_open(lua_State *L, struct vm *vm);
 
 #endif

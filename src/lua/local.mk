@@ -20,6 +20,7 @@ librtlua_la_SOURCES = \
 	src/lua/lib_conn_read.c \
 	src/lua/lib_conn_write.c \
 	src/lua/lib_fd.c \
+	src/lua/lib_file.c \
 	src/lua/lib_gate.c \
 	src/lua/lib_listener.c \
 	src/lua/lib_local.c \
@@ -32,6 +33,7 @@ librtlua_la_SOURCES = \
 	src/lua/lib_time.c \
 	src/lua/lib_udp.c \
 	src/lua/lua_bench.c \
+	src/lua/lib_worker.c \
 	src/lua/lua_conn.c \
 	src/lua/lua_task.c \
 	src/lua/lua_wait.c \

@@ -7,11 +7,16 @@
 
 #include "lua/embed.h"
 
+void rtlua_preload(lua_State *L, const char *name)
+{
+	if (!vm_of(L))
+		embed_open(L, vm_create(L, name));
+}
+
 /* The modules are in package.preload from then on; what is asked for comes from there. */
 static int open_module(lua_State *L, const char *name)
 {
-	if (!vm_of(L))
-		embed_open(L, vm_create(L, "luajit"));
+	rtlua_preload(L, "luajit");
 	lua_getglobal(L, "package");
 	lua_getfield(L, -1, "preload");
 	lua_getfield(L, -1, name);

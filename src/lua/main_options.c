@@ -65,6 +65,13 @@ static uint64_t check_seed(lua_State *L)
 	return (uint64_t)number;
 }
 
+static rt_time check_watchdog(lua_State *L)
+{
+	if (lua_type(L, -1) != LUA_TNUMBER || !(lua_tonumber(L, -1) > 0))
+		vm_error(L, "option 'watchdog': positive number of seconds expected, got %s", show(L));
+	return vm_check_duration(L, -1);
+}
+
 /* Pushes the option if it is there. */
 static bool has(lua_State *L, int index, const char *name)
 {
@@ -85,6 +92,8 @@ static void check_table(lua_State *L, int index, struct main_options *options)
 		options->runtime.clock = check_clock(L);
 	if (has(L, index, "seed"))
 		options->runtime.seed = check_seed(L);
+	if (has(L, index, "watchdog"))
+		options->runtime.watchdog = check_watchdog(L);
 	lua_settop(L, top);
 }
 

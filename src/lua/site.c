@@ -6,6 +6,7 @@
 #include "lua/site.h"
 
 #include <lauxlib.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,11 +126,21 @@ static uint16_t add(struct site_table *table, struct site *site, const lua_Debug
 	return site->number = (uint16_t)table->count;
 }
 
+/* Chunks of the library are named "=rt/tcp.lua". */
+static bool is_ours(const lua_Debug *ar)
+{
+	return strncmp(ar->source, "=rt", 3) == 0;
+}
+
 uint16_t site_at(struct site_table *table, lua_State *L, int level)
 {
 	lua_Debug ar;
 
-	if (!lua_getstack(L, level, &ar) || !lua_getinfo(L, "Sl", &ar) || ar.currentline < 0)
+	do {
+		if (!lua_getstack(L, level++, &ar) || !lua_getinfo(L, "Sl", &ar))
+			return 0;
+	} while (is_ours(&ar));
+	if (ar.currentline < 0)
 		return 0;
 	if (table->count * 2 >= table->capacity && grow(table) < 0)
 		return 0;

@@ -12,7 +12,10 @@ struct site_table;
 struct site_table *site_table_create(lua_State *L);
 void site_table_destroy(struct site_table *table);
 
-/* The place at that level of L's stack; 0 if there is none, or one too many to be told apart. */
+/*
+ * The place at that level of L's stack, or the first one above that is not in the library; 0 if there
+ * is none, or one too many to be told apart.
+ */
 uint16_t site_at(struct site_table *table, lua_State *L, int level);
 
 /* Its text, "?" for 0. Valid as long as the table. Async-signal-safe. */

@@ -152,6 +152,9 @@ test("options that are none", [[
   for _, seed in ipairs {-1, 0.5, 2 ^ 53 + 2, 0 / 0, math.huge, "1"} do
     refuses("option 'seed': integer from 0 to 2^53 expected, got ", {seed = seed})
   end
+  for _, seconds in ipairs {0, -1, 0 / 0, "1"} do
+    refuses("option 'watchdog': positive number of seconds expected, got ", {watchdog = seconds})
+  end
   refuses("bad argument #1 to 'main' (name of a runtime or table expected, got number)", 5)
   local before = rt.now()
   assert(rt.main({runtime = "native", clock = "real", seed = 0}, function(...) return select("#", ...) end, nil, nil) == 2)
