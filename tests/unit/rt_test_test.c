@@ -163,6 +163,7 @@ static int run_child(void)
 	srunner_run_all(runner, CK_VERBOSE);
 	int failed = srunner_ntests_failed(runner);
 
+	srunner_free(runner);
 	fflush(stdout);
 	return failed;
 }
