@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Async tests with Check (https://libcheck.github.io/check): the body of RT_TEST runs
- * as the first task of a runtime.
+ * as the first task of a runtime. Link with pkg-config --cflags --libs rtcore check.
  *
  *	RT_TEST(sleep_reaches_its_deadline)
  *	{

@@ -198,11 +198,6 @@
 #define self_choose rt__self_choose
 #define self_get rt__self_get
 #define semaphore_acquire_case rt__semaphore_acquire_case
-#define session_close rt__session_close
-#define session_expect rt__session_expect
-#define session_failure rt__session_failure
-#define session_open rt__session_open
-#define session_result rt__session_result
 #define signals_close rt__signals_close
 #define signals_interrupted rt__signals_interrupted
 #define signals_open rt__signals_open
@@ -226,6 +221,11 @@
 #define stats_of rt__stats_of
 #define stats_quantile rt__stats_quantile
 #define strand_init rt__strand_init
+#define suite_close rt__suite_close
+#define suite_expect rt__suite_expect
+#define suite_failure rt__suite_failure
+#define suite_open rt__suite_open
+#define suite_result rt__suite_result
 #define sync_await rt__sync_await
 #define sync_complete rt__sync_complete
 #define sync_complete_all rt__sync_complete_all

@@ -6,7 +6,7 @@
 #include <rt/bench.h>
 
 #include "base/error.h"
-#include "bench/session.h"
+#include "bench/suite.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -80,7 +80,7 @@ static int measure(void *arg)
 	return 0;
 }
 
-static void run(struct session *session, const struct bench_settings *settings,
+static void run(struct suite *suite, const struct bench_settings *settings,
 		const struct rt_bench_entry *entry, const struct rt_runtime_ops *ops)
 {
 	struct job job = {.entry = entry};
@@ -89,23 +89,23 @@ static void run(struct session *session, const struct bench_settings *settings,
 	if (err == 0)
 		err = rt_run(ops, NULL, measure, &job, entry->name);
 	if (err == 0)
-		session_result(session, entry->name, ops->name, &job.measure);
+		suite_result(suite, entry->name, ops->name, &job.measure);
 	else
-		session_failure(session, entry->name, ops->name,
-				err == -EDEADLK ? "deadlock: nothing can wake any task" : error_text(err));
+		suite_failure(suite, entry->name, ops->name,
+			      err == -EDEADLK ? "deadlock: nothing can wake any task" : error_text(err));
 	measure_finish(&job.measure);
 }
 
-static void run_all(struct session *session, const struct bench_settings *settings)
+static void run_all(struct suite *suite, const struct bench_settings *settings)
 {
 	for (const struct rt_bench_entry *entry = first; entry; entry = entry->next) {
 		if (bench_settings_select(settings, entry->name))
-			session_expect(session, entry->name);
+			suite_expect(suite, entry->name);
 	}
 	for (unsigned i = 0; i < settings->runtime_count; i++) {
 		for (const struct rt_bench_entry *entry = first; entry; entry = entry->next) {
 			if (bench_settings_select(settings, entry->name))
-				run(session, settings, entry, settings->runtimes[i]);
+				run(suite, settings, entry, settings->runtimes[i]);
 		}
 	}
 }
@@ -120,7 +120,7 @@ int rt_bench_main(int argc, char **argv)
 {
 	enum { USAGE = 2 };
 	struct bench_settings settings;
-	struct session *session;
+	struct suite *suite;
 	char usage[256];
 
 	snprintf(usage, sizeof usage, "%s [options]", argc > 0 ? argv[0] : "bench");
@@ -132,8 +132,8 @@ int rt_bench_main(int argc, char **argv)
 		return USAGE;
 	if (settings.help)
 		return EXIT_SUCCESS;
-	if (session_open(&session, &settings) < 0)
+	if (suite_open(&suite, &settings) < 0)
 		return USAGE;
-	run_all(session, &settings);
-	return session_close(session);
+	run_all(suite, &settings);
+	return suite_close(suite);
 }

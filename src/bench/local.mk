@@ -4,6 +4,6 @@ librtcore_la_SOURCES += \
 	src/bench/bench.c \
 	src/bench/measure.c \
 	src/bench/report.c \
-	src/bench/session.c \
 	src/bench/settings.c \
-	src/bench/stats.c
+	src/bench/stats.c \
+	src/bench/suite.c

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * rtlua bench: an engine for each runtime, in which rt.bench (lua/rt/bench.lua) runs the
- * benchmarks. What it measures goes to the session that benchmarks in C have too,
+ * benchmarks. What it measures goes to the suite that benchmarks in C have too,
  * through the functions of a table that is made here.
  */
 #ifdef HAVE_CONFIG_H
@@ -10,7 +10,7 @@
 #include <rtlua.h>
 
 #include "base/error.h"
-#include "bench/session.h"
+#include "bench/suite.h"
 #include "lua/bench_files.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@ enum { USAGE = 2, INTERRUPTED = 130 };
 
 struct command {
 	struct bench_settings settings;
-	struct session *session;
+	struct suite *suite;
 	const char *runtime; /* of the engine that runs now */
 	char *const *paths;
 };
@@ -52,7 +52,7 @@ static int select_name(lua_State *L)
 	bool selected = bench_settings_select(&command->settings, name);
 
 	if (selected)
-		session_expect(command->session, name);
+		suite_expect(command->suite, name);
 	lua_pushboolean(L, selected);
 	return 1;
 }
@@ -120,7 +120,7 @@ static int add_result(lua_State *L)
 	struct command *command = command_of(L);
 	struct measure *measure = luaL_checkudata(L, 2, measure_metatable);
 
-	session_result(command->session, luaL_checkstring(L, 1), command->runtime, measure);
+	suite_result(command->suite, luaL_checkstring(L, 1), command->runtime, measure);
 	return 0;
 }
 
@@ -129,7 +129,7 @@ static int add_failure(lua_State *L)
 {
 	struct command *command = command_of(L);
 
-	session_failure(command->session, luaL_checkstring(L, 1), command->runtime, luaL_checkstring(L, 2));
+	suite_failure(command->suite, luaL_checkstring(L, 1), command->runtime, luaL_checkstring(L, 2));
 	return 0;
 }
 
@@ -238,9 +238,9 @@ int rtlua_bench(int argc, char **argv)
 	command.paths = operand < argc ? argv + operand : here;
 	if (bench_files_visit(command.paths, ignore_file, NULL) < 0)
 		return USAGE;
-	if (session_open(&command.session, &command.settings) < 0)
+	if (suite_open(&command.suite, &command.settings) < 0)
 		return USAGE;
-	int code = run_all(&command), reported = session_close(command.session);
+	int code = run_all(&command), reported = suite_close(command.suite);
 
 	return code ? code : reported;
 }

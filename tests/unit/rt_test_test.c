@@ -7,8 +7,15 @@
 #include "support/suite.h"
 
 #include <errno.h>
-#include <rt/test.h>
 #include <string.h>
+
+/* As in a file that includes <check.h> alone. */
+static void fail_directly(void)
+{
+	ck_abort_msg("directly");
+}
+
+#include <rt/test.h>
 
 /* ---- What is run in the child ---- */
 
@@ -49,6 +56,11 @@ RT_TEST(fails_when_cancelled)
 {
 	rt_cancel(rt_task_current());
 	ck_abort_msg("cancelled");
+}
+
+RT_TEST(fails_directly)
+{
+	fail_directly();
 }
 
 RT_TEST(leaves_a_task)
@@ -151,6 +163,7 @@ static int run_child(void)
 	srunner_run_all(runner, CK_VERBOSE);
 	int failed = srunner_ntests_failed(runner);
 
+	srunner_free(runner);
 	fflush(stdout);
 	return failed;
 }
@@ -167,7 +180,8 @@ static void check_line(const char *said)
 	ck_assert_msg(strstr(said, place), "no %s in: %s", place, said);
 }
 
-static const enum fork_status modes[] = {CK_FORK, CK_NOFORK};
+enum { FORKING, NOT_FORKING, MODES };
+static const enum fork_status modes[MODES] = {[FORKING] = CK_FORK, [NOT_FORKING] = CK_NOFORK};
 
 /* Runs the tests in the mode of that index; that many must fail and the report contain the texts. */
 static void expect(int mode_index, void (*tests)(TCase *tcase), int failed, const char *const *texts)
@@ -218,6 +232,19 @@ START_TEST(a_failed_assertion_is_reported_where_it_stands)
 	EXPECT(_i, add_failing, 4, "F:child:fails_in_the_body:0: Assertion '1 == 2' failed: 1 == 1, 2 == 2",
 	       "F:child:fails_in_another_task:0: fails at line ", "F:child:fails_when_cancelled:0: cancelled",
 	       "F:child:fails_and_leaves_a_failing_task:0: first", ":P:child:passes:0: Passed");
+}
+END_TEST
+
+static void add_direct(TCase *tcase)
+{
+	tcase_add_rt_test(tcase, fails_directly);
+	tcase_add_rt_test(tcase, passes);
+}
+
+/* Check's own way out, which is harmless in a child. */
+START_TEST(an_assertion_that_is_not_redirected)
+{
+	EXPECT(FORKING, add_direct, 1, "F:child:fails_directly:0: directly", ":P:child:passes:0: Passed");
 }
 END_TEST
 
@@ -383,12 +410,12 @@ END_TEST
 
 int main(void)
 {
-	enum { MODES = sizeof modes / sizeof *modes };
 	TCase *verdicts = tcase_create("verdicts"), *options = tcase_create("options");
 	Suite *suite = suite_create("rt_test");
 
 	tcase_add_loop_test(verdicts, a_body_that_returns_passes, 0, MODES);
 	tcase_add_loop_test(verdicts, a_failed_assertion_is_reported_where_it_stands, 0, MODES);
+	tcase_add_test(verdicts, an_assertion_that_is_not_redirected);
 	tcase_add_loop_test(verdicts, tasks_left_behind_are_named, 0, MODES);
 	tcase_add_loop_test(verdicts, a_deadlock_fails_and_names_the_tasks, 0, MODES);
 	suite_add_tcase(suite, verdicts);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A run of benchmarks; see session.h. */
+/* A run of benchmarks; see suite.h. */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
-#include "bench/session.h"
+#include "bench/suite.h"
 
 #include "base/error.h"
 #include "bench/report.h"
@@ -15,18 +15,17 @@
 
 enum { NAME_WIDTH_MIN = 20, NAME_WIDTH_MAX = 48 };
 
-struct session {
+struct suite {
 	const struct bench_settings *settings;
 	struct report report;
 	struct baseline before, now;
 	bool begun, failed;
 };
 
-static int load(struct session *session)
+static int load(struct suite *suite)
 {
-	const struct bench_settings *settings = session->settings;
-	int err =
-		settings->compare ? baseline_load(&session->before, settings->folder, settings->compare) : 0;
+	const struct bench_settings *settings = suite->settings;
+	int err = settings->compare ? baseline_load(&suite->before, settings->folder, settings->compare) : 0;
 
 	if (err < 0)
 		fprintf(stderr, "bench: cannot read %s/%s: %s\n", settings->folder, settings->compare,
@@ -34,16 +33,16 @@ static int load(struct session *session)
 	return err;
 }
 
-static void destroy(struct session *session)
+static void destroy(struct suite *suite)
 {
-	baseline_finish(&session->before);
-	baseline_finish(&session->now);
-	free(session);
+	baseline_finish(&suite->before);
+	baseline_finish(&suite->now);
+	free(suite);
 }
 
-int session_open(struct session **session, const struct bench_settings *settings)
+int suite_open(struct suite **suite, const struct bench_settings *settings)
 {
-	struct session *opened = calloc(1, sizeof *opened);
+	struct suite *opened = calloc(1, sizeof *opened);
 
 	if (!opened)
 		return -ENOMEM;
@@ -57,48 +56,48 @@ int session_open(struct session **session, const struct bench_settings *settings
 		destroy(opened);
 		return err;
 	}
-	*session = opened;
+	*suite = opened;
 	return 0;
 }
 
-void session_expect(struct session *session, const char *name)
+void suite_expect(struct suite *suite, const char *name)
 {
 	size_t length = strlen(name);
 
 	if (length > NAME_WIDTH_MAX)
 		length = NAME_WIDTH_MAX;
-	if ((int)length > session->report.name_width)
-		session->report.name_width = (int)length;
+	if ((int)length > suite->report.name_width)
+		suite->report.name_width = (int)length;
 }
 
-static void begin(struct session *session)
+static void begin(struct suite *suite)
 {
-	if (!session->begun)
-		report_begin(&session->report);
-	session->begun = true;
+	if (!suite->begun)
+		report_begin(&suite->report);
+	suite->begun = true;
 }
 
-void session_failure(struct session *session, const char *name, const char *runtime, const char *message)
+void suite_failure(struct suite *suite, const char *name, const char *runtime, const char *message)
 {
-	begin(session);
-	session->failed = true;
-	report_failure(&session->report, name, runtime, message);
+	begin(suite);
+	suite->failed = true;
+	report_failure(&suite->report, name, runtime, message);
 }
 
-void session_result(struct session *session, const char *name, const char *runtime, struct measure *measure)
+void suite_result(struct suite *suite, const char *name, const char *runtime, struct measure *measure)
 {
 	struct result result = {
 		.name = name,
 		.runtime = runtime,
 		.measure = measure,
 		.stats = stats_of(measure->samples, measure->count),
-		.before = baseline_find(&session->before, name, runtime),
+		.before = baseline_find(&suite->before, name, runtime),
 	};
 
-	begin(session);
-	report_result(&session->report, &result);
-	if (baseline_add(&session->now, name, runtime, measure->samples, measure->count) < 0)
-		session->failed = true;
+	begin(suite);
+	report_result(&suite->report, &result);
+	if (baseline_add(&suite->now, name, runtime, measure->samples, measure->count) < 0)
+		suite->failed = true;
 }
 
 /* ---- Runtimes side by side, as ratios to the first one ---- */
@@ -130,41 +129,41 @@ static bool is_first(const struct baseline_entry *entry, const struct baseline *
 	return true;
 }
 
-static void compare_runtimes(const struct session *session)
+static void compare_runtimes(const struct suite *suite)
 {
-	if (!session->report.runtimes || session->report.json)
+	if (!suite->report.runtimes || suite->report.json)
 		return;
 	puts("\nside by side, and as a ratio to the first:");
-	for (size_t i = 0; i < session->now.count; i++) {
-		if (is_first(&session->now.entries[i], &session->now))
-			print_side_by_side(&session->now.entries[i], &session->now, &session->report);
+	for (size_t i = 0; i < suite->now.count; i++) {
+		if (is_first(&suite->now.entries[i], &suite->now))
+			print_side_by_side(&suite->now.entries[i], &suite->now, &suite->report);
 	}
 }
 
-static void save(struct session *session)
+static void save(struct suite *suite)
 {
-	const struct bench_settings *settings = session->settings;
-	int err = settings->save ? baseline_store(&session->now, settings->folder, settings->save) : 0;
+	const struct bench_settings *settings = suite->settings;
+	int err = settings->save ? baseline_store(&suite->now, settings->folder, settings->save) : 0;
 
 	if (err == 0)
 		return;
 	fprintf(stderr, "bench: cannot write %s/%s: %s\n", settings->folder, settings->save, error_text(err));
-	session->failed = true;
+	suite->failed = true;
 }
 
-int session_close(struct session *session)
+int suite_close(struct suite *suite)
 {
-	if (!session->begun) {
+	if (!suite->begun) {
 		fprintf(stderr, "bench: there is no benchmark to run\n");
-		session->failed = true;
+		suite->failed = true;
 	}
-	begin(session);
-	report_end(&session->report);
-	compare_runtimes(session);
-	if (session->now.count > 0)
-		save(session);
-	bool failed = session->failed;
+	begin(suite);
+	report_end(&suite->report);
+	compare_runtimes(suite);
+	if (suite->now.count > 0)
+		save(suite);
+	bool failed = suite->failed;
 
-	destroy(session);
+	destroy(suite);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
