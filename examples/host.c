@@ -62,7 +62,7 @@ int main(void)
 	if (rtlua_open(&lua, &options) < 0)
 		return 1;
 	rtlua_register(lua, "app.fetch", app_fetch);
-	rtlua_spawn_string(lua, "print(require('app').fetch())", "=host");
+	rtlua_spawn_string(lua, "for _ = 1, 3 do print(require('app').fetch()) end", "=host");
 	event_base_dispatch(host_base);
 	rtlua_close(lua);
 	close_host();
