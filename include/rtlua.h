@@ -35,10 +35,7 @@ struct rtlua_options {
 	bool strict;
 };
 
-#define RTLUA_OPTIONS_INIT                                                                                   \
-	{                                                                                                    \
-		NULL, NULL, 0, NULL, 0, false, false                                                         \
-	}
+#define RTLUA_OPTIONS_INIT {NULL, NULL, 0, NULL, 0, false, false}
 
 /*
  * Makes an engine with the standard Lua libraries; options may be NULL. If a
@@ -84,8 +81,7 @@ RT_API int rtlua_spawn_file(struct rtlua *lua, const char *path);
  * task, until it has ended; then cancels the tasks that are left and waits for
  * their end. Its error is reported on stderr. Returns the exit code: 0, or 1 if
  * main or a task that nobody joined has failed, or when nothing was left that
- * could wake any task ("deadlock"); 130 when SIGINT has cancelled main and it has ended by that. Not with a
- * host's event_base or inside of a task: -EBUSY.
+ * could wake any task ("deadlock"); 130 when SIGINT has cancelled main and it has ended by that. Not with a host's event_base or inside of a task: -EBUSY.
  */
 RT_API int rtlua_run(struct rtlua *lua, int nargs);
 
@@ -136,6 +132,13 @@ RT_API extern const struct rtlua_codec rtlua_codec_string;
  * when the sizes of the elements differ. May raise a lack of memory. Does not suspend.
  */
 RT_API int rtlua_push_chan(lua_State *L, struct rt_chan *chan, const struct rtlua_codec *codec);
+
+/*
+ * The command rtlua bench: runs the benchmarks of Lua files (lua/rt/bench.lua), as the
+ * arguments from argv[1] on say, and prints a report. Not where a runtime is
+ * running on this thread. Returns the exit code: 0, 1 if a benchmark failed, 2 for wrong arguments.
+ */
+RT_API int rtlua_bench(int argc, char **argv);
 
 /* How many tasks have failed without anybody taking notice. */
 RT_API unsigned rtlua_failures(struct rtlua *lua);

@@ -4,10 +4,12 @@
 rt_lua_files = \
 	lua/rt.lua \
 	lua/rt/addr.lua \
+	lua/rt/bench.lua \
 	lua/rt/failure.lua \
 	lua/rt/net.lua \
 	lua/rt/quick.lua \
 	lua/rt/require.lua \
+	lua/rt/scope.lua \
 	lua/rt/select.lua \
 	lua/rt/sync.lua \
 	lua/rt/task.lua \
@@ -31,7 +33,9 @@ rt_lua_files = \
 	lua/rt/test/wire.lua \
 	lua/rt/test/worker.lua \
 	lua/rt/time.lua \
-	lua/rt/udp.lua
+	lua/rt/traceback.lua \
+	lua/rt/udp.lua \
+	lua/rt/variable.lua
 
 EXTRA_DIST += build-aux/embed.lua $(rt_lua_files)
 CLEANFILES += src/lua/bytecode.c

@@ -25,6 +25,7 @@ local rt = {
   sleep_until = time.sleep_until,
   interval = time.interval,
   timeout = time.timeout,
+  scope = task.scope,
   select = require "rt.select",
   wait_fd = net.wait_fd,
   cancelled = core.cancelled,
@@ -65,6 +66,9 @@ function rt.main(options, fn, ...)
   end
   return finish(core.main(options, fn, ...))
 end
+
+-- bench(name, [options,] fn): declares a benchmark for rtlua bench; see rt/bench.lua.
+function rt.bench(...) return require("rt.bench").declare(...) end
 
 -- What declares tests: rtlua test puts the real ones here before it loads a file.
 for _, name in ipairs {"test", "describe", "before_each", "after_each"} do

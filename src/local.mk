@@ -4,7 +4,7 @@
 lib_LTLIBRARIES += librtcore.la
 librtcore_la_SOURCES =
 librtcore_la_LDFLAGS = -version-info 0:0:0 $(NO_UNDEFINED)
-librtcore_la_LIBADD = $(LIBEVENT_LIBS)
+librtcore_la_LIBADD = $(LIBEVENT_LIBS) -lm
 
 pkgconfig_DATA += src/rtcore.pc
 
@@ -20,5 +20,7 @@ include $(srcdir)/src/runtime/local.mk
 include $(srcdir)/src/sync/local.mk
 include $(srcdir)/src/time/local.mk
 include $(srcdir)/src/net/local.mk
+include $(srcdir)/src/test/local.mk
+include $(srcdir)/src/bench/local.mk
 include $(srcdir)/src/lua/local.mk
 include $(srcdir)/src/cli/local.mk

@@ -4,12 +4,18 @@
 # A program each, from the .c file of its name; against the archive, which shows hidden names too.
 unit_tests = \
 	tests/unit/addr_test \
+	tests/unit/bench_stats_test \
+	tests/unit/bench_test \
 	tests/unit/cancel_test \
 	tests/unit/chan_test \
 	tests/unit/clock_test \
+	tests/unit/deadlock_test \
+	tests/unit/dump_stack_test \
+	tests/unit/dump_test \
 	tests/unit/event_test \
 	tests/unit/fiber_test \
 	tests/unit/frame_test \
+	tests/unit/heap_test \
 	tests/unit/listener_test \
 	tests/unit/local_test \
 	tests/unit/mutex_test \
@@ -17,6 +23,7 @@ unit_tests = \
 	tests/unit/pool_test \
 	tests/unit/reactor_test \
 	tests/unit/resolve_test \
+	tests/unit/rt_test_test \
 	tests/unit/runtime_test \
 	tests/unit/scope_child_test \
 	tests/unit/scope_deadline_test \
@@ -25,6 +32,7 @@ unit_tests = \
 	tests/unit/select_test \
 	tests/unit/semaphore_test \
 	tests/unit/shield_test \
+	tests/unit/signals_test \
 	tests/unit/stack_test \
 	tests/unit/strand_test \
 	tests/unit/sync_wait_test \
@@ -38,28 +46,35 @@ unit_tests = \
 	tests/unit/virtual_clock_test \
 	tests/unit/wait_fd_test \
 	tests/unit/wait_group_test \
+	tests/unit/watchdog_test \
 	tests/unit/wheel_test \
 	tests/conformance/contract_test \
 	tests/stress/cancel_sweep_test \
 	tests/stress/connections_test \
 	tests/stress/park_test
 LDADD = librtcore.la $(CHECK_LIBS)
+# For the names of functions in backtraces.
+tests_unit_deadlock_test_LDFLAGS = $(AM_LDFLAGS) -Wl,-E
+tests_unit_dump_stack_test_LDFLAGS = $(AM_LDFLAGS) -Wl,-E
+tests_unit_watchdog_test_LDFLAGS = $(AM_LDFLAGS) -Wl,-E
 
 stress_tests = \
 	tests/stress/churn_test.lua \
-	tests/stress/connections_test.lua \
+	tests/stress/reconnect_test.lua \
 	tests/stress/overflow_test.lua \
 	tests/stress/parked_test.lua \
 	tests/stress/sync_cancel_test.lua
 
 # Host programs: they see the public headers alone.
-embed_tests = tests/embed/chan_test tests/embed/engine_test
+embed_tests = tests/embed/chan_test tests/embed/engine_test tests/embed/report_test
 embed_cppflags = -I$(top_srcdir)/include $(LUAJIT_CFLAGS) $(LIBEVENT_CFLAGS) $(CHECK_CFLAGS)
 embed_libs = librtlua.la librtcore.la $(LUAJIT_LIBS) $(LIBEVENT_LIBS) $(CHECK_LIBS)
 tests_embed_chan_test_CPPFLAGS = $(embed_cppflags)
 tests_embed_chan_test_LDADD = $(embed_libs)
 tests_embed_engine_test_CPPFLAGS = $(embed_cppflags)
 tests_embed_engine_test_LDADD = $(embed_libs)
+tests_embed_report_test_CPPFLAGS = $(embed_cppflags)
+tests_embed_report_test_LDADD = $(embed_libs)
 
 TESTS = tests/lint
 if HAVE_CHECK

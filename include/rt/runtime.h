@@ -61,10 +61,10 @@ struct rt_runtime_options {
  *	RT_MAIN(async_main, rt_stealing)
  */
 #define RT_MAIN(...) RT_MAIN_(__VA_ARGS__, rt_native, )
-#define RT_MAIN_(fn, ops, ...)                                                                               \
-	int main(int argc, char **argv)                                                                      \
-	{                                                                                                    \
-		return rt_main(argc, argv, (fn), #fn, &ops);                                                 \
+#define RT_MAIN_(fn, ops, ...)                              \
+	int main(int argc, char **argv)                     \
+	{                                                   \
+		return rt_main(argc, argv, (fn), #fn, &ops); \
 	}
 RT_API int rt_main(int argc, char **argv, rt_main_fn *fn, const char *name, const struct rt_runtime_ops *ops);
 
@@ -170,7 +170,7 @@ struct rt_runtime {
 	size_t stack_size;
 	void *stacks; /* the library's cache of C stacks */
 	void *watchdog; /* or NULL */
-	rt_time drain_end; /* while drained is set: the real time when run() gives up, whatever the clock */
+	rt_time drain_end; /* while drained is set and the clock is virtual: the real time when run() gives up */
 };
 
 /*

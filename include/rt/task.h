@@ -40,8 +40,8 @@ RT_API struct rt_task *rt_spawn_named(rt_task_fn *fn, void *arg, const char *nam
  * Waits until the task has ended, stores fn's result in *result (may be NULL)
  * and releases the handle. Returns 0; the task's own failure is in *result. On
  * -ETIMEDOUT and -ECANCELED the handle stays valid. -EINVAL for NULL and for a
- * task of a scope, -EDEADLK for the calling task itself, and for one that joins it
- * in turn, or joins one that does. Suspends.
+ * task of a scope, -EDEADLK for the calling task itself, for the owner of a scope that
+ * it is in, and for one that joins it in turn, or joins one that does. Suspends.
  */
 RT_API int rt_join(struct rt_task *task, int *result, rt_time deadline);
 
@@ -106,10 +106,7 @@ RT_API void rt_task_dump(FILE *file);
 struct rt_local {
 	void (*destroy)(void *value);
 };
-#define RT_LOCAL_INIT(destroy)                                                                               \
-	{                                                                                                    \
-		(destroy)                                                                                    \
-	}
+#define RT_LOCAL_INIT(destroy) {(destroy)}
 
 /*
  * Sets the calling task's value; NULL: it has none any more. Tasks that it spawns from

@@ -8,6 +8,7 @@
 
 local core = require "rt.core"
 local failure = require "rt.failure"
+local scope = require "rt.scope"
 
 local wait_task, results, outcome = core.wait_task, core.results, core.outcome
 local CANCELLED, cancelled = core.CANCELLED, core.cancelled
@@ -35,6 +36,12 @@ end
 -- dump([file]): prints the same as a tree, with what is on each stack, to a file or stderr. Does not wait.
 task.dump = core.dump
 
+-- scope(fn[, options]): see rt/scope.lua, as for shield(fn, ...).
+task.scope, task.shield = scope.scope, scope.shield
+
+-- variable([default]): a task-local value, see rt/variable.lua.
+task.variable = require "rt.variable"
+
 -- Lets the other tasks run. Waits.
 function task.yield()
   local _, reason = core.yield()
@@ -60,7 +67,8 @@ function Task:join(timeout)
 end
 
 -- Asks the task to end: its current wait and all that follow raise rt.cancelled. A result that has
--- arrived already is not lost. Does nothing to a task that has ended. Does not wait.
+-- arrived already is not lost. Gives true, or nil, message, "ESRCH" for a task that has ended, which
+-- is left alone. Does not wait.
 Task.cancel = core.cancel
 
 -- "runnable", "running", "waiting", "done", "failed" or "cancelled".

@@ -3,6 +3,7 @@
 -- Negative durations are over at once, enormous ones never; NaN raises.
 
 local core = require "rt.core"
+local keep_traceback = require "rt.traceback"
 
 local CANCELLED, cancelled = core.CANCELLED, core.cancelled
 local now = core.now
@@ -77,11 +78,6 @@ local function finish(timeout, ok, ...)
   local err = ...
   if expired and err == cancelled then return nil, "timeout", "ETIMEDOUT" end
   error(err, 0)
-end
-
-local function keep_traceback(err)
-  if type(err) == "string" then return debug.traceback(err, 2) end
-  return err
 end
 
 -- timeout(seconds, fn, ...) -> the results of fn(...), or nil, "timeout", code when it was still

@@ -11,7 +11,7 @@ rtlua_SOURCES = \
 # The archives in one argument: libtool must not part them from the options around.
 rtlua_LDFLAGS = -Wl,-E \
 	-Wl,--whole-archive,./.libs/librtlua.a,./.libs/librtcore.a,--no-whole-archive
-rtlua_LDADD = $(LUAJIT_INSIDE) $(LIBEVENT_LIBS)
+rtlua_LDADD = $(LUAJIT_INSIDE) $(LIBEVENT_LIBS) -lm
 rtlua_DEPENDENCIES = librtlua.la librtcore.la
 
 endif

@@ -145,6 +145,8 @@ int main(int argc, char **argv)
 
 	/* A handler, not SIG_IGN: programs that are executed start with the default again. */
 	signal(SIGPIPE, ignore);
+	if (argc > 1 && strcmp(argv[1], "bench") == 0)
+		return rtlua_bench(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "test") == 0)
 		return test_command(argc - 2, argv + 2);
 	if (options_parse(&options, argc, argv) < 0) {

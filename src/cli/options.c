@@ -14,7 +14,9 @@ void options_print_help(const char *program)
 {
 	printf("usage: %s [run] [options] [script [args]]\n"
 	       "       %s test [options] [paths]\n"
-	       "Runs a Lua script in which everything can wait without blocking, or tests (test --help).\n"
+	       "       %s bench [options] [files and folders]\n"
+	       "Runs a Lua script in which everything can wait without blocking, or tests, or benchmarks\n"
+	       "(test --help, bench --help).\n"
 	       "\n"
 	       "  -e CODE           run CODE\n"
 	       "  -l NAME           require NAME\n"
@@ -24,7 +26,7 @@ void options_print_help(const char *program)
 	       "  -                 read the script from standard input\n"
 	       "  --                end of the options\n"
 	       "  --runtime=NAME    the runtime:",
-	       program, program);
+	       program, program, program);
 	for (unsigned i = 0; rt_runtime_name(i); i++)
 		printf(" %s", rt_runtime_name(i));
 	printf("\n"
@@ -33,8 +35,7 @@ void options_print_help(const char *program)
 	       "  --strict          name the tasks that main leaves behind; they make the exit code 1\n"
 	       "  --help            this text\n"
 	       "\n"
-	       "SIGQUIT (Ctrl-\\) prints what every task is doing. SIGINT (Ctrl-C) cancels the script, a "
-	       "second\n"
+	       "SIGQUIT (Ctrl-\\) prints what every task is doing. SIGINT (Ctrl-C) cancels the script, a second\n"
 	       "one kills it.\n");
 }
 
@@ -69,8 +70,7 @@ static int set_watchdog(struct options *options, const char *program, const char
 	double seconds = strtod(text, &end);
 
 	if (end == text || *end || !(seconds >= 0.001 && seconds <= 86400))
-		return complain(program, "--watchdog takes a number of seconds from 0.001 to 86400, not",
-				text);
+		return complain(program, "--watchdog takes a number of seconds from 0.001 to 86400, not", text);
 	options->watchdog = (rt_time)(seconds * 1e9);
 	return 0;
 }

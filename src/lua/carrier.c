@@ -104,12 +104,15 @@ int carrier_run(struct lua_task *task, void (*work)(struct lua_task *task))
 
 void carrier_park(struct lua_task *task)
 {
-	void **running = lua_task_vm(task)->running;
+	struct vm *vm = lua_task_vm(task);
+	void **running = vm->running;
 	lua_State *L = probe_state(running);
+	uint8_t hook = probe_leave_hook(vm->hook_mask);
 
 	task->carrier->state = L;
 	fiber_switch(&task->carrier->fiber, &self_get()->thread);
 	task->carrier->state = NULL;
+	probe_enter_hook(vm->hook_mask, hook);
 	if (running)
 		*running = L;
 }

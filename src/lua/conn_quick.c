@@ -9,7 +9,7 @@
 
 int conn_quick_read(struct lua_conn *conn, char *buf, int size)
 {
-	struct conn_extra *extra = conn->extra;
+	struct conn_extra *extra = conn_extra(conn);
 
 	if (conn->tcp.watch.reader || (extra && input_size(&extra->input) > 0))
 		return CONN_SLOW;
@@ -22,7 +22,7 @@ int conn_quick_read(struct lua_conn *conn, char *buf, int size)
 
 int conn_quick_write(struct lua_conn *conn, const char *data, int size)
 {
-	if (conn->tcp.watch.fd < 0 || size <= 0 || (conn->extra && conn->extra->writing))
+	if (conn->tcp.watch.fd < 0 || size <= 0 || (conn_extra(conn) && conn_extra(conn)->writing))
 		return CONN_SLOW;
 	return (int)tcp_try_write(&conn->tcp, data, (size_t)size);
 }

@@ -44,6 +44,8 @@ static int load_core(lua_State *L)
 
 	lua_newtable(L);
 	lib_task_open(L, vm);
+	lib_scope_open(L, vm);
+	lib_local_open(L, vm);
 	lib_time_open(L, vm);
 	lib_addr_open(L, vm);
 	lib_conn_open(L, vm);

@@ -68,10 +68,10 @@ static int conn_close(lua_State *L)
 	struct lua_conn *conn = lua_conn_check(L);
 
 	tcp_finish(&conn->tcp);
-	if (conn->extra)
-		input_finish(&conn->extra->input);
-	free(conn->extra);
-	conn->extra = NULL;
+	if (conn_extra(conn))
+		input_finish(&conn_extra(conn)->input);
+	free(conn_extra(conn));
+	conn->tcp.u.extra = NULL;
 	return 0;
 }
 
@@ -98,8 +98,7 @@ static int conn_shutdown(lua_State *L)
 	static const int hows[] = {SHUT_RD, SHUT_WR, SHUT_RDWR};
 	struct lua_conn *conn = lua_conn_check(L);
 
-	return push_done(L, conn, "shutdown",
-			 rt_tcp_shutdown(&conn->tcp, hows[luaL_checkoption(L, 2, "both", names)]));
+	return push_done(L, conn, "shutdown", rt_tcp_shutdown(&conn->tcp, hows[luaL_checkoption(L, 2, "both", names)]));
 }
 
 static int conn_local_addr(lua_State *L)
@@ -152,7 +151,7 @@ static int conn_set_timeout(lua_State *L)
 
 	if (conn->tcp.watch.fd < 0)
 		return vm_push_failure(L, "set_timeout", NULL, -EBADF);
-	if (timeout != RT_FOREVER || conn->extra)
+	if (timeout != RT_FOREVER || conn_extra(conn))
 		lua_conn_extra(L, conn)->timeout = timeout;
 	lua_pushboolean(L, 1);
 	return 1;

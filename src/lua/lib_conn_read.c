@@ -23,7 +23,7 @@ static int push_eof(lua_State *L)
 
 static int give(lua_State *L, struct lua_conn *conn, size_t size, size_t strip)
 {
-	struct input *input = &conn->extra->input;
+	struct input *input = &conn_extra(conn)->input;
 
 	lua_pushlstring(L, input_data(input), size - strip);
 	input_consume(input, size);
@@ -44,7 +44,7 @@ static int stop_read(lua_State *L, struct lua_conn *conn, ssize_t result)
 
 static size_t buffered(const struct lua_conn *conn)
 {
-	return conn->extra ? input_size(&conn->extra->input) : 0;
+	return conn_extra(conn) ? input_size(&conn_extra(conn)->input) : 0;
 }
 
 static size_t check_size(lua_State *L, int index, size_t otherwise)
@@ -98,7 +98,7 @@ static int conn_read(lua_State *L)
 /* Reads more into the buffer: > 0, or as tcp_try_read(). */
 static ssize_t fill(struct lua_conn *conn, size_t want)
 {
-	struct input *input = &conn->extra->input;
+	struct input *input = &conn_extra(conn)->input;
 	size_t room;
 	char *space = input_reserve(input, want, &room);
 

@@ -48,7 +48,7 @@ static int write_from(lua_State *L, struct lua_conn *conn, size_t offset)
 	}
 	if (sent == -EAGAIN) {
 		lua_conn_extra(L, conn)->written = offset;
-		conn->extra->writing = true;
+		conn_extra(conn)->writing = true;
 		return lua_conn_wait(L, conn, RT_WRITE);
 	}
 	lua_conn_end_write(conn);
@@ -63,7 +63,7 @@ static int conn_write(lua_State *L)
 {
 	struct lua_conn *conn = lua_conn_check(L);
 
-	if (conn->extra && conn->extra->writing)
+	if (conn_extra(conn) && conn_extra(conn)->writing)
 		return lua_conn_failure(L, conn, "write", -EBUSY);
 	return write_from(L, conn, 0);
 }
@@ -72,7 +72,7 @@ static int conn_write_more(lua_State *L)
 {
 	struct lua_conn *conn = lua_conn_check(L);
 
-	return write_from(L, conn, conn->extra ? conn->extra->written : 0);
+	return write_from(L, conn, conn_extra(conn) ? conn_extra(conn)->written : 0);
 }
 
 /* write_rest(conn, written, ...) -> as write_more(), where the first bytes have been written by others */

@@ -57,7 +57,7 @@ static void set_traceback(lua_State *L, struct rt_task *task)
 
 	if (!file)
 		return;
-	task->ops->print_stack(task, file, 0);
+	task->home->ops->print_stack(task, file, 0);
 	fclose(file);
 	set_string(L, "traceback", text);
 	free(text);
@@ -110,7 +110,11 @@ static int dump(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-	{"title", title}, {"set_title", set_title}, {"list", list}, {"dump", dump}, {NULL, NULL},
+	{"title", title},
+	{"set_title", set_title},
+	{"list", list},
+	{"dump", dump},
+	{NULL, NULL},
 };
 
 void lib_report_open(lua_State *L, struct vm *vm)

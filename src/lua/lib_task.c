@@ -3,6 +3,7 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
+#include "base/error.h"
 #include "lua/cancelled.h"
 #include "lua/failure.h"
 #include "lua/libs.h"
@@ -46,8 +47,7 @@ static int push_values(lua_State *L, struct lua_task *task)
 	return task->values;
 }
 
-/* "message\nstack traceback of the task spawned at ...": only for strings, other errors stay what they are.
- */
+/* "message\nstack traceback of the task spawned at ...": only for strings, other errors stay what they are. */
 static void push_error_with_traceback(lua_State *L, struct lua_task *task)
 {
 	lua_rawgeti(L, -1, 1);
@@ -58,8 +58,7 @@ static void push_error_with_traceback(lua_State *L, struct lua_task *task)
 		lua_pop(L, 1);
 		return;
 	}
-	lua_pushfstring(L, "%s\ntask spawned at %s, %s", lua_tostring(L, -2), lua_task_site(task),
-			lua_tostring(L, -1));
+	lua_pushfstring(L, "%s\ntask spawned at %s, %s", lua_tostring(L, -2), lua_task_site(task), lua_tostring(L, -1));
 }
 
 static struct lua_task *check_ended(lua_State *L)
@@ -113,12 +112,20 @@ static int outcome(lua_State *L)
 	return 2;
 }
 
+/* cancel(task) -> true, or a failure if it has ended */
 static int cancel(lua_State *L)
 {
 	struct lua_task *task = vm_check(L, vm_upvalue(L), 1, OBJECT_TASK);
 
+	if (task->task.state == TASK_DONE) {
+		lua_pushnil(L);
+		lua_pushliteral(L, "the task has ended");
+		lua_pushstring(L, error_name(-ESRCH));
+		return 3;
+	}
 	rt_cancel(&task->task);
-	return 0;
+	lua_pushboolean(L, true);
+	return 1;
 }
 
 static int status(lua_State *L)
@@ -190,9 +197,18 @@ static int failure(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-	{"spawn", spawn},   {"wait_task", wait_task}, {"results", results}, {"outcome", outcome},
-	{"cancel", cancel}, {"status", status},       {"site", site},       {"current", current},
-	{"yield", yield},   {"carriers", carriers},   {"failure", failure}, {NULL, NULL},
+	{"spawn", spawn},
+	{"wait_task", wait_task},
+	{"results", results},
+	{"outcome", outcome},
+	{"cancel", cancel},
+	{"status", status},
+	{"site", site},
+	{"current", current},
+	{"yield", yield},
+	{"carriers", carriers},
+	{"failure", failure},
+	{NULL, NULL},
 };
 
 void lib_task_open(lua_State *L, struct vm *vm)

@@ -6,6 +6,8 @@
 #include "lua/vm.h"
 
 void lib_task_open(lua_State *L, struct vm *vm);
+void lib_scope_open(lua_State *L, struct vm *vm);
+void lib_local_open(lua_State *L, struct vm *vm);
 void lib_time_open(lua_State *L, struct vm *vm);
 void lib_addr_open(lua_State *L, struct vm *vm);
 void lib_conn_open(lua_State *L, struct vm *vm);

@@ -5,6 +5,7 @@ if WITH_LUA
 
 lib_LTLIBRARIES += librtlua.la
 librtlua_la_SOURCES = \
+	src/lua/bench_files.c \
 	src/lua/cancelled.c \
 	src/lua/carrier.c \
 	src/lua/check.c \
@@ -22,13 +23,16 @@ librtlua_la_SOURCES = \
 	src/lua/lib_file.c \
 	src/lua/lib_gate.c \
 	src/lua/lib_listener.c \
+	src/lua/lib_local.c \
 	src/lua/lib_report.c \
 	src/lua/lib_runtime.c \
+	src/lua/lib_scope.c \
 	src/lua/lib_select.c \
 	src/lua/lib_sync.c \
 	src/lua/lib_task.c \
 	src/lua/lib_time.c \
 	src/lua/lib_udp.c \
+	src/lua/lua_bench.c \
 	src/lua/lib_worker.c \
 	src/lua/lua_conn.c \
 	src/lua/lua_task.c \

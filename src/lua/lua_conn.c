@@ -23,13 +23,13 @@ struct lua_conn *lua_conn_check(lua_State *L)
 
 struct conn_extra *lua_conn_extra(lua_State *L, struct lua_conn *conn)
 {
-	if (!conn->extra) {
-		conn->extra = calloc(1, sizeof *conn->extra);
-		if (!conn->extra)
+	if (!conn_extra(conn)) {
+		conn->tcp.u.extra = calloc(1, sizeof(struct conn_extra));
+		if (!conn_extra(conn))
 			vm_error(L, "not enough memory");
-		conn->extra->timeout = RT_FOREVER;
+		conn_extra(conn)->timeout = RT_FOREVER;
 	}
-	return conn->extra;
+	return conn_extra(conn);
 }
 
 int lua_conn_failure(lua_State *L, struct lua_conn *conn, const char *what, int err)
@@ -67,25 +67,24 @@ static rt_time deadline_of(struct conn_extra *extra, rt_time *deadline)
 
 int lua_conn_wait(lua_State *L, struct lua_conn *conn, int direction)
 {
-	struct conn_extra *extra = conn->extra;
+	struct conn_extra *extra = conn_extra(conn);
 	rt_time deadline = RT_FOREVER;
 
 	if (extra)
-		deadline = deadline_of(extra,
-				       direction == RT_READ ? &extra->read_deadline : &extra->write_deadline);
+		deadline = deadline_of(extra, direction == RT_READ ? &extra->read_deadline : &extra->write_deadline);
 	return lua_watch_wait(L, vm_upvalue(L), &conn->tcp.watch, direction, deadline);
 }
 
 void lua_conn_end_read(struct lua_conn *conn)
 {
-	if (conn->extra)
-		conn->extra->read_deadline = RT_NOW;
+	if (conn_extra(conn))
+		conn_extra(conn)->read_deadline = RT_NOW;
 }
 
 void lua_conn_end_write(struct lua_conn *conn)
 {
-	if (!conn->extra)
+	if (!conn_extra(conn))
 		return;
-	conn->extra->write_deadline = RT_NOW;
-	conn->extra->writing = false;
+	conn_extra(conn)->write_deadline = RT_NOW;
+	conn_extra(conn)->writing = false;
 }

@@ -15,10 +15,16 @@ struct conn_extra {
 	bool writing; /* a write waits: others are refused */
 };
 
+/* Only that: an idle connection's memory counts. */
 struct lua_conn {
 	struct rt_tcp tcp;
-	struct conn_extra *extra; /* NULL: no buffer, no timeout */
 };
+
+/* NULL: no buffer, no timeout. */
+static inline struct conn_extra *conn_extra(const struct lua_conn *conn)
+{
+	return conn->tcp.u.extra;
+}
 
 /* Pushes a closed connection, to be opened by the caller. */
 struct lua_conn *lua_conn_push(lua_State *L, struct vm *vm);

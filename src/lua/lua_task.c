@@ -37,19 +37,28 @@ static lua_State *coroutine(const struct lua_task *task)
 
 /* ---- Slots: the coroutines of a VM ---- */
 
+/* Not by realloc(): the watchdog's signal, which may come in the middle of it, finds the array in vm->slots. */
+static int grow_slots(struct vm *vm)
+{
+	int capacity = vm->slot_capacity + vm->slot_capacity / 4 + 16;
+	struct slot *previous = vm->slots, *slots = malloc((size_t)capacity * sizeof *slots);
+
+	if (!slots)
+		return -ENOMEM;
+	if (previous)
+		memcpy(slots, previous, (size_t)vm->slot_count * sizeof *slots);
+	vm->slots = slots;
+	vm->slot_capacity = capacity;
+	free(previous);
+	return 0;
+}
+
 static int new_slot(lua_State *L, struct vm *vm)
 {
 	if (vm->slot_count == SLOTS_MAX)
 		vm_error(L, "too many tasks");
-	if (vm->slot_count == vm->slot_capacity) {
-		int capacity = vm->slot_capacity + vm->slot_capacity / 4 + 16;
-		struct slot *slots = realloc(vm->slots, (size_t)capacity * sizeof *slots);
-
-		if (!slots)
-			vm_error(L, "not enough memory");
-		vm->slots = slots;
-		vm->slot_capacity = capacity;
-	}
+	if (vm->slot_count == vm->slot_capacity && grow_slots(vm) < 0)
+		vm_error(L, "not enough memory");
 	vm->slots[vm->slot_count] = (struct slot){.u.next_idle = -1};
 	return vm->slot_count++;
 }
@@ -85,6 +94,10 @@ static void release_slot(struct vm *vm, int index, bool reusable)
 
 	lua_pushnil(vm->anchors);
 	lua_rawseti(vm->anchors, VM_TASKS, index + 1);
+	if (vm->has_locals) {
+		lua_pushnil(vm->anchors);
+		lua_rawseti(vm->anchors, VM_LOCALS, index + 1);
+	}
 	if (!reusable || index >= SLOTS_KEPT) {
 		slot->L = NULL;
 		lua_pushnil(vm->anchors);
@@ -256,9 +269,7 @@ static int refuse(struct lua_task *task, const char *where)
 
 	if (!vm->refused) {
 		fflush(stdout);
-		fprintf(stderr,
-			"%s: the task spawned at %s has called a function that waits %s: it fails with "
-			"ENOTSUP\n",
+		fprintf(stderr, "%s: the task spawned at %s has called a function that waits %s: it fails with ENOTSUP\n",
 			vm->name, lua_task_site(task), where);
 	}
 	vm->refused = true;
@@ -415,7 +426,7 @@ static void report(const struct rt_task *task)
 	}
 }
 
-static const struct task_ops lua_task_ops = {
+const struct task_ops lua_task_ops = {
 	.resume = resume,
 	.park = park,
 	.ended = ended,
@@ -430,7 +441,18 @@ static const struct task_ops lua_task_ops = {
 
 /* ---- For the rest of the binding ---- */
 
-struct lua_task *lua_task_spawn(lua_State *L, struct vm *vm, int nargs, int level)
+/* A set of local values is never changed, so that the new task can have its parent's. */
+static void inherit_locals(struct vm *vm, int slot)
+{
+	const struct lua_task *parent = lua_task_current();
+
+	if (!parent || lua_task_vm(parent) != vm)
+		return;
+	lua_rawgeti(vm->anchors, VM_LOCALS, parent->slot + 1);
+	lua_rawseti(vm->anchors, VM_LOCALS, slot + 1);
+}
+
+struct lua_task *lua_task_create(lua_State *L, struct vm *vm, int nargs, int level)
 {
 	if (!vm->runtime)
 		vm_error(L, "no runtime is running on this thread");
@@ -442,19 +464,28 @@ struct lua_task *lua_task_spawn(lua_State *L, struct vm *vm, int nargs, int leve
 	lua_pushvalue(L, -1);
 	lua_xmove(L, vm->anchors, 1);
 	lua_rawseti(vm->anchors, VM_TASKS, slot + 1);
+	if (vm->has_locals)
+		inherit_locals(vm, slot);
 	lua_insert(L, -nargs - 2);
 	if (!lua_checkstack(thread, nargs + 1)) {
 		release_slot(vm, slot, true);
 		vm_error(L, "too many arguments");
 	}
 	lua_xmove(L, thread, nargs + 1);
-	task_init(&task->task, &lua_task_ops, &vm->strand.executor);
+	task_init(&task->task, &vm->home);
 	task->slot = slot;
 	task->site = site;
-	task->id = ++vm->runtime->last_task_id;
+	task->id = task_next_id(vm->runtime);
 	task->parent = task_current_id();
 	task->values = (uint16_t)nargs;
 	vm->slots[slot].u.task = task;
+	return task;
+}
+
+struct lua_task *lua_task_spawn(lua_State *L, struct vm *vm, int nargs, int level)
+{
+	struct lua_task *task = lua_task_create(L, vm, nargs, level);
+
 	task_start(&task->task);
 	return task;
 }
@@ -463,7 +494,7 @@ struct lua_task *lua_task_current(void)
 {
 	struct rt_task *task = self_get()->task;
 
-	return task && task->ops == &lua_task_ops ? lua_task(task) : NULL;
+	return task && task->home->ops == &lua_task_ops ? lua_task(task) : NULL;
 }
 
 struct lua_task *lua_task_running(lua_State *L, struct vm *vm, const char *function)

@@ -14,17 +14,18 @@ struct lua_task {
 	struct carrier *carrier; /* that runs it, or is kept by it */
 	uint32_t id, parent; /* the parent's id, or 0 */
 	uint16_t site; /* in the VM's table */
-	uint16_t
-		values; /* arguments at the start, results at the end; a Lua stack has less than 2^16 slots */
+	uint16_t values; /* arguments at the start, results at the end; a Lua stack has less than 2^16 slots */
 	int slot : 24; /* -1 after its end */
 	bool started : 1;
 	bool yielded : 1; /* waits with its carrier given back */
 	uint8_t outcome : 2;
 };
 
+extern const struct task_ops lua_task_ops;
+
 static inline struct vm *lua_task_vm(const struct lua_task *task)
 {
-	return container_of(task->task.executor, struct vm, strand.executor);
+	return container_of(task->task.home, struct vm, home);
 }
 
 static inline const char *lua_task_site(const struct lua_task *task)
@@ -35,7 +36,11 @@ static inline const char *lua_task_site(const struct lua_task *task)
 /*
  * Makes a task of the function and the nargs arguments on top of L, which it pops,
  * and pushes its handle. The site is level's line. Raises without a runtime or memory.
+ * It is to be started with task_start().
  */
+struct lua_task *lua_task_create(lua_State *L, struct vm *vm, int nargs, int level);
+
+/* The same, and starts it. */
 struct lua_task *lua_task_spawn(lua_State *L, struct vm *vm, int nargs, int level);
 
 /* The running task, if it is one of this VM; raises otherwise, naming function. */

@@ -85,10 +85,10 @@ static void sieve(const uint8_t *bytes, bool *candidates, uint8_t value)
 		candidates[i] &= bytes[i] == value;
 }
 
-const uint8_t *probe_hook_mask(lua_State *L)
+uint8_t *probe_hook_mask(lua_State *L)
 {
 	static const uint8_t masks[] = {LUA_MASKCOUNT, LUA_MASKCOUNT | LUA_MASKLINE, LUA_MASKRET, 0};
-	const uint8_t *bytes = (const uint8_t *)global_of(L), *found = NULL;
+	uint8_t *bytes = (uint8_t *)global_of(L), *found = NULL;
 	bool candidates[SCAN_WORDS * sizeof(void *)];
 
 	if (lua_gethook(L) || sizeof(void *) != 8)

@@ -30,7 +30,28 @@ static inline bool probe_in_trace(void **running)
  * tells when a finalizer or the handler of a VM event is running: those stop the
  * collector and the compiler until they return, and must not wait.
  */
-const uint8_t *probe_hook_mask(lua_State *L);
+uint8_t *probe_hook_mask(lua_State *L);
+
+/*
+ * It also tells that a hook is running, which LuaJIT takes for a property of all coroutines: no
+ * hook is called meanwhile, and a yield is one from a hook. Around a suspension it is only that of the
+ * one that is suspended.
+ */
+static inline uint8_t probe_leave_hook(uint8_t *hook_mask)
+{
+	enum { ACTIVE = 0x10 };
+	uint8_t active = hook_mask ? *hook_mask & ACTIVE : 0;
+
+	if (active)
+		*hook_mask &= (uint8_t)~ACTIVE;
+	return active;
+}
+
+static inline void probe_enter_hook(uint8_t *hook_mask, uint8_t active)
+{
+	if (active)
+		*hook_mask |= active;
+}
 
 static inline bool probe_in_finalizer(const uint8_t *hook_mask)
 {
@@ -39,8 +60,7 @@ static inline bool probe_in_finalizer(const uint8_t *hook_mask)
 	return hook_mask && *hook_mask & (VM_EVENT | FINALIZER);
 }
 
-/* The running lua_State, or NULL where that is not certain: C code may have resumed another and dropped it.
- */
+/* The running lua_State, or NULL where that is not certain: C code may have resumed another and dropped it. */
 lua_State *probe_state(void **running);
 
 /*

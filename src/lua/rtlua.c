@@ -11,6 +11,7 @@
 #include "lua/failure.h"
 #include "lua/lua_task.h"
 #include "lua/main_task.h"
+#include "platform/heap.h"
 #include "runtime/lifecycle.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@
 
 struct rtlua {
 	lua_State *L;
+	struct heap *heap; /* NULL: LuaJIT's own */
 	struct vm *vm;
 	struct rt_runtime *runtime;
 	bool guest; /* in a host's loop */
@@ -42,9 +44,30 @@ static int set_up(lua_State *L)
 	return 0;
 }
 
+static int panic(lua_State *L)
+{
+	fprintf(stderr, "PANIC: unprotected error in call to Lua API (%s)\n", lua_tostring(L, -1));
+	return 0;
+}
+
+/* A LuaJIT with 32-bit references takes no allocator but its own. */
+static lua_State *new_state(struct rtlua *lua)
+{
+	lua->heap = heap_create();
+	lua_State *L = lua->heap ? lua_newstate(heap_allocate, lua->heap) : NULL;
+
+	if (L) {
+		lua_atpanic(L, panic);
+		return L;
+	}
+	heap_destroy(lua->heap);
+	lua->heap = NULL;
+	return luaL_newstate();
+}
+
 static int make_state(struct rtlua *lua, const char *name)
 {
-	lua->L = luaL_newstate();
+	lua->L = new_state(lua);
 	if (!lua->L)
 		return -ENOMEM;
 	lua_pushcfunction(lua->L, set_up);
@@ -109,6 +132,7 @@ void rtlua_close(struct rtlua *lua)
 		vm_stop(lua->vm);
 	if (lua->L)
 		lua_close(lua->L);
+	heap_destroy(lua->heap);
 	if (lua->runtime)
 		runtime_close(lua->runtime);
 	free(lua->error);

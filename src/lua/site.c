@@ -60,15 +60,26 @@ static struct site *find(struct site_table *table, const char *source, int line)
 	}
 }
 
+/* Not by realloc(): the watchdog's signal, which may come in the middle of it, reads the texts. */
+static int grow_texts(struct site_table *table, size_t capacity)
+{
+	char **previous = table->texts, **texts = calloc(capacity, sizeof *texts);
+
+	if (!texts)
+		return -1;
+	if (previous)
+		memcpy(texts, previous, table->count * sizeof *texts);
+	table->texts = texts;
+	free(previous);
+	return 0;
+}
+
 static int grow(struct site_table *table)
 {
 	struct site_table larger = {.capacity = table->capacity ? table->capacity * 2 : 64};
 
-	char **texts = realloc(table->texts, larger.capacity / 2 * sizeof *texts);
-
-	if (!texts)
+	if (grow_texts(table, larger.capacity / 2) < 0)
 		return -1;
-	table->texts = texts;
 	larger.sites = calloc(larger.capacity, sizeof *larger.sites);
 	if (!larger.sites)
 		return -1;

@@ -9,6 +9,7 @@
 #include "lua/carrier.h"
 #include "lua/failure.h"
 #include "lua/lua_wait.h"
+#include "lua/lua_scope.h"
 #include "lua/probe.h"
 #include "lua/site.h"
 
@@ -96,6 +97,7 @@ struct vm *vm_create(lua_State *L, const char *name)
 	lua_newtable(vm->anchors);
 	lua_pushliteral(vm->anchors, "__call");
 	push_weak_table(vm->anchors);
+	lua_newtable(vm->anchors);
 	vm->sites = site_table_create(L);
 	vm->running = probe_running(L);
 	vm->hook_mask = probe_hook_mask(L);
@@ -112,6 +114,7 @@ void vm_start(struct vm *vm, struct rt_runtime *runtime)
 {
 	vm->runtime = runtime;
 	strand_init(&vm->strand, &runtime->executor);
+	vm->home = (struct task_home){&vm->strand.executor, &lua_task_ops};
 	vm->group.next_task = lua_task_next;
 	task_groups_add(runtime, &vm->group);
 }
@@ -139,6 +142,7 @@ void vm_stop(struct vm *vm)
 	lua_task_free_timers(vm);
 	task_groups_remove(vm->runtime, &vm->group);
 	lua_wait_free_all(vm);
+	lua_scope_free_children(vm);
 	failures_report(vm);
 	carriers_trim(vm, 0);
 	stack_pool_destroy(vm->stacks);
@@ -157,8 +161,7 @@ void vm_destroy(struct vm *vm)
 {
 	if (!vm)
 		return;
-	/* os.exit(code, true) in a task, which still needs its stack: the end of the process frees the rest.
-	 */
+	/* os.exit(code, true) in a task, which still needs its stack: the end of the process frees the rest. */
 	if (is_running(vm)) {
 		failures_report(vm);
 		return;

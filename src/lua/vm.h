@@ -48,12 +48,13 @@ static inline struct lua_task *slot_task(const struct slot *slot)
 
 struct vm {
 	struct strand strand;
+	struct task_home home; /* of its tasks */
 	struct task_group group;
 	struct rt_runtime *runtime; /* NULL: not started */
 	lua_State *L; /* a coroutine of our own for protected calls outside of tasks */
 	/*
-	 * Another, whose stack holds the tables that keep tasks and coroutines alive, by slot + 1; "__call";
-	 * and the names that tasks have been given, by task.
+	 * Another, whose stack holds the tables that keep tasks, coroutines and local values alive,
+	 * by slot + 1; "__call"; and the names that tasks have been given, by task.
 	 */
 	lua_State *anchors;
 	struct slot *slots;
@@ -70,14 +71,17 @@ struct vm {
 	struct wait_timer *idle_timers; /* for tasks that wait with their carrier given back; linked by task */
 	struct lua_wait *waits, *idle_waits; /* of src/sync: in use, and for reuse */
 	unsigned failed; /* how many of them have been reported */
-	const uint8_t *hook_mask; /* of LuaJIT, or NULL: see probe.h */
+	uint8_t *hook_mask; /* of LuaJIT, or NULL: see probe.h */
 	void **running; /* where LuaJIT keeps the running lua_State, or NULL: see probe.h */
+	struct rt_scope_child *idle_children; /* records of tasks in scopes, linked by next */
+	struct child_chunk *child_chunks; /* where they are; see lib_scope.c */
+	bool has_locals; /* local values of tasks are in use */
 	bool refused; /* a wait where none is possible has been reported */
 	const char *name; /* before messages: "rtlua" */
 	char *buffer; /* VM_BUFFER bytes that a try reads into */
 };
 
-enum { VM_TASKS = 1, VM_THREADS = 2, VM_CALL = 3, VM_NAMES = 4, VM_BUFFER = 65536 };
+enum { VM_TASKS = 1, VM_THREADS = 2, VM_CALL = 3, VM_NAMES = 4, VM_LOCALS = 5, VM_BUFFER = 65536 };
 
 /* Sets up L for tasks; embed_open() makes the modules known. Raises on lack of memory. */
 struct vm *vm_create(lua_State *L, const char *name);

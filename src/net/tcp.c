@@ -18,7 +18,8 @@
 void tcp_init(struct rt_tcp *tcp, int fd)
 {
 	watch_init(&tcp->watch, fd);
-	tcp->hold = (struct hold){0};
+	tcp->u.extra = NULL;
+	tcp->u.hold = (struct hold){0};
 }
 
 void tcp_finish(struct rt_tcp *tcp)
@@ -209,7 +210,7 @@ int rt_tcp_connect_addr(struct rt_tcp **tcp, const struct rt_addr *addr, rt_time
 
 static void release(struct rt_tcp *tcp)
 {
-	if (hold_end(&tcp->hold))
+	if (hold_end(&tcp->u.hold))
 		free(tcp);
 }
 
@@ -229,7 +230,7 @@ static ssize_t read_some(struct rt_tcp *tcp, void *buf, size_t size, rt_time dea
 
 ssize_t rt_tcp_read(struct rt_tcp *tcp, void *buf, size_t size, rt_time deadline)
 {
-	hold_begin(&tcp->hold);
+	hold_begin(&tcp->u.hold);
 	ssize_t got = read_some(tcp, buf, size, deadline);
 
 	release(tcp);
@@ -270,7 +271,7 @@ ssize_t rt_tcp_write(struct rt_tcp *tcp, const void *buf, size_t size, size_t *d
 	size_t sent = 0;
 	ssize_t result = 0;
 
-	hold_begin(&tcp->hold);
+	hold_begin(&tcp->u.hold);
 	while (sent < size && result >= 0) {
 		result = write_some(tcp, (const char *)buf + sent, size - sent, deadline);
 		if (result > 0)
@@ -294,7 +295,7 @@ void rt_tcp_destroy(struct rt_tcp *tcp)
 	if (!tcp)
 		return;
 	tcp_finish(tcp);
-	if (hold_destroy(&tcp->hold))
+	if (hold_destroy(&tcp->u.hold))
 		free(tcp);
 }
 

@@ -12,7 +12,10 @@ RT_PRIVATE_BEGIN
 
 struct rt_tcp {
 	struct rt_watch watch; /* fd -1 after tcp_finish() */
-	struct hold hold;
+	union {
+		struct hold hold; /* for the functions of rt/net.h that wait */
+		void *extra; /* for an owner who uses the tries alone; tcp_init() makes it NULL */
+	} u;
 };
 
 struct rt_tcp_listener {

@@ -6,6 +6,7 @@
 #include "platform/backtrace.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #if HAVE_EXECINFO_H
 #include <execinfo.h>
@@ -23,22 +24,29 @@ void backtrace_prepare(void)
 	(void)backtrace(frames, 1);
 }
 
-__attribute__((noinline)) int backtrace_capture(void *frames[static BACKTRACE_FRAMES])
+int backtrace_capture(void *frames[static BACKTRACE_FRAMES], const void *caller)
 {
-	return backtrace(frames, BACKTRACE_FRAMES);
+	int count = backtrace(frames, BACKTRACE_FRAMES), own = 0;
+
+	while (own < count && frames[own] != caller)
+		own++;
+	if (own == count)
+		return count;
+	own++;
+	memmove(frames, frames + own, (size_t)(count - own) * sizeof *frames);
+	return count - own;
 }
 
-void backtrace_print(void *const *frames, int count, int skip, FILE *file, int indent)
+void backtrace_print(void *const *frames, int count, FILE *file, int indent)
 {
-	char **symbols = count > skip ? backtrace_symbols(frames, count) : NULL;
+	char **symbols = count > 0 ? backtrace_symbols(frames, count) : NULL;
 
-	for (int i = skip; symbols && i < count; i++)
+	for (int i = 0; symbols && i < count; i++)
 		fprintf(file, "%*s%s\n", indent, "", symbols[i]);
 	free(symbols);
 }
 
-void backtrace_write(void *const *frames, int count, int skip, int fd)
+void backtrace_write(void *const *frames, int count, int fd)
 {
-	if (count > skip)
-		backtrace_symbols_fd(frames + skip, count - skip, fd);
+	backtrace_symbols_fd(frames, count, fd);
 }

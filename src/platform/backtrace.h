@@ -7,16 +7,20 @@
 
 enum { BACKTRACE_FRAMES = 32 };
 
-/* To be called once before any of these is called in a signal handler. */
+/* To be called once before any of these is called in a signal handler or on a small stack. */
 void backtrace_prepare(void);
 
-/* Stores the return addresses on this stack, the innermost first, and returns how many; 0: no support. */
-int backtrace_capture(void *frames[static BACKTRACE_FRAMES]);
+/*
+ * Stores the return addresses on this stack, the innermost first, and returns how many; 0: no
+ * support. Those down to caller, which is a function's __builtin_return_address(0), are left
+ * out: calls that compilers inline or turn into jumps cannot be counted.
+ */
+int backtrace_capture(void *frames[static BACKTRACE_FRAMES], const void *caller);
 
-/* Prints them, without the first skip, in lines that are indented. */
-void backtrace_print(void *const *frames, int count, int skip, FILE *file, int indent);
+/* Prints them in lines that are indented. */
+void backtrace_print(void *const *frames, int count, FILE *file, int indent);
 
 /* The same to a descriptor, not indented. Async-signal-safe. */
-void backtrace_write(void *const *frames, int count, int skip, int fd);
+void backtrace_write(void *const *frames, int count, int fd);
 
 #endif

@@ -6,5 +6,6 @@ librtcore_la_SOURCES += \
 	src/platform/context_ucontext.c \
 	src/platform/context_x86_64.S \
 	src/platform/fiber.c \
+	src/platform/heap.c \
 	src/platform/overflow.c \
 	src/platform/stack.c

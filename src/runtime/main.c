@@ -64,12 +64,12 @@ static int run_program(struct rt_runtime *runtime, const struct first *first)
 		fprintf(stderr, "deadlock: every task waits for something that nothing can bring about\n");
 		rt_task_dump(stderr);
 	}
-	signals_close();
+	signals_close(runtime);
 	return err;
 }
 
-static int run(const struct rt_runtime_ops *ops, const struct rt_runtime_options *options,
-	       struct first *first, const char *name, bool program)
+static int run(const struct rt_runtime_ops *ops, const struct rt_runtime_options *options, struct first *first,
+	       const char *name, bool program)
 {
 	struct rt_runtime *runtime;
 	int err = runtime_open(ops, options, &runtime);

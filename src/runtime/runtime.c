@@ -98,10 +98,12 @@ int runtime_open(const struct rt_runtime_ops *ops, const struct rt_runtime_optio
 	set_chance(self, options->seed);
 	if ((err = ops->create(runtime, options)) < 0)
 		return err;
-	(*runtime)->ops = ops;
-	(*runtime)->users = 1;
-	(*runtime)->executor.schedule = ops->schedule;
-	(*runtime)->stack_size = options->stack_size ? options->stack_size : (size_t)STACK_SIZE;
+	**runtime = (struct rt_runtime){
+		.executor.schedule = ops->schedule,
+		.ops = ops,
+		.users = 1,
+		.stack_size = options->stack_size ? options->stack_size : (size_t)STACK_SIZE,
+	};
 	err = options->watchdog > 0 ? start_watchdog(*runtime, options->watchdog) : 0;
 	if (err < 0) {
 		ops->destroy(*runtime);

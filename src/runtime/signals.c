@@ -16,7 +16,7 @@
 
 /* Of the process, as signal handlers are. */
 static struct {
-	struct rt_runtime *runtime; /* NULL: not open */
+	_Atomic(struct rt_runtime *) runtime; /* whom all of this belongs to; NULL: nobody */
 	struct rt_task *main;
 	struct rt_watch watch; /* an eventfd that the handler writes */
 	struct rt_waiter waiter;
@@ -57,37 +57,44 @@ static void install(int signal, int flags, struct sigaction *previous)
 	struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART | flags};
 
 	sigemptyset(&action.sa_mask);
-	sigaction(signal, &action, previous);
-	if (previous->sa_handler == SIG_IGN)
-		sigaction(signal, previous, NULL);
+	sigaction(signal, NULL, previous);
+	if (previous->sa_handler != SIG_IGN)
+		sigaction(signal, &action, NULL);
 }
 
-static void close_fd(void)
+static int open_fd(struct rt_runtime *runtime)
 {
-	close(signals.watch.fd);
-	signals.runtime = NULL;
-}
-
-int signals_open(struct rt_runtime *runtime, struct rt_task *main)
-{
-	if (signals.runtime)
-		return -EBUSY;
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 
 	if (fd < 0)
 		return -error_last();
-	signals.runtime = runtime;
-	signals.main = main;
-	signals.interrupted = false;
 	signals.waiter.wake = woken;
 	signals.watch = (struct rt_watch){.fd = fd, .reader = &signals.waiter};
 	int err = runtime->ops->watch(runtime, &signals.watch);
 
+	if (err < 0)
+		close(fd);
+	return err;
+}
+
+int signals_open(struct rt_runtime *runtime, struct rt_task *main)
+{
+	struct rt_runtime *nobody = NULL;
+
+	if (!atomic_compare_exchange_strong(&signals.runtime, &nobody, runtime))
+		return -EBUSY;
+	int err = open_fd(runtime);
+
 	if (err < 0) {
-		close_fd();
+		atomic_store(&signals.runtime, NULL);
 		return err;
 	}
-	atomic_store(&handler_fd, fd);
+	signals.main = main;
+	signals.interrupted = false;
+	/* What came when the previous runtime had ended was meant for that one. */
+	atomic_store(&quit_came, false);
+	atomic_store(&int_came, false);
+	atomic_store(&handler_fd, signals.watch.fd);
 	install(SIGQUIT, 0, &signals.previous_quit);
 	/* The next one kills. */
 	if (main)
@@ -95,19 +102,20 @@ int signals_open(struct rt_runtime *runtime, struct rt_task *main)
 	return 0;
 }
 
-bool signals_interrupted(void)
+bool signals_interrupted(const struct rt_runtime *runtime)
 {
-	return signals.interrupted;
+	return atomic_load(&signals.runtime) == runtime && signals.interrupted;
 }
 
-void signals_close(void)
+void signals_close(struct rt_runtime *runtime)
 {
-	if (!signals.runtime)
+	if (atomic_load(&signals.runtime) != runtime)
 		return;
 	sigaction(SIGQUIT, &signals.previous_quit, NULL);
 	if (signals.main)
 		sigaction(SIGINT, &signals.previous_int, NULL);
 	atomic_store(&handler_fd, -1);
-	signals.runtime->ops->unwatch(signals.runtime, &signals.watch);
-	close_fd();
+	runtime->ops->unwatch(runtime, &signals.watch);
+	close(signals.watch.fd);
+	atomic_store(&signals.runtime, NULL);
 }

@@ -14,11 +14,11 @@ RT_PRIVATE_BEGIN
  */
 int signals_open(struct rt_runtime *runtime, struct rt_task *main);
 
-/* Whether SIGINT has cancelled the main task. */
-bool signals_interrupted(void);
+/* Whether SIGINT has cancelled the runtime's main task. */
+bool signals_interrupted(const struct rt_runtime *runtime);
 
-/* Back to what was before; main may have ended. Harmless when not open. */
-void signals_close(void);
+/* Back to what was before; main may have ended. Harmless when they are not open for this runtime. */
+void signals_close(struct rt_runtime *runtime);
 
 RT_PRIVATE_END
 

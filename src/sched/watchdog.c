@@ -21,26 +21,28 @@
 /* How many times within the limit the thread looks: a report is late by one look at most. */
 enum { LOOKS = 8 };
 
+/* But not more often than that. */
+#define SHORTEST_LOOK RT_US(100)
+
 struct watchdog {
-	struct self *watched;
+	const struct self *watched;
 	pthread_t worker, thread;
 	rt_time limit;
 	char seconds[24]; /* the limit, as text for the signal handler */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	bool closed; /* under the lock */
+	_Atomic uint64_t accused; /* the turn that the handler is to report */
 };
 
-/* What the handler is to report: the turn in question and the limit's text. */
-static _Atomic uint64_t accused_turn;
-static _Atomic(const char *) accused_seconds;
+/* This thread's, for the handler, in which initial-exec allocates nothing. */
+static __thread struct watchdog *volatile own __attribute__((tls_model("initial-exec")));
 
-static void write_backtrace(void)
+static void write_backtrace(const void *caller)
 {
-	enum { OWN = 4 }; /* down to the signal's frame */
 	void *frames[BACKTRACE_FRAMES];
 
-	backtrace_write(frames, backtrace_capture(frames), OWN, STDERR_FILENO);
+	backtrace_write(frames, backtrace_capture(frames, caller), STDERR_FILENO);
 }
 
 /* On the worker, in the middle of the task; if it has ended meanwhile, there is nothing to say. */
@@ -51,26 +53,35 @@ static void report(int signal)
 	const struct rt_task *task = self->task;
 
 	(void)signal;
-	if (task && self->turns == atomic_load(&accused_turn)) {
+	if (own && task && self->turns == atomic_load(&own->accused)) {
 		overflow_print("watchdog: task ");
 		overflow_print(rt_task_name(task));
 		overflow_print(" (spawned at ");
 		overflow_print(rt_task_site(task));
 		overflow_print(") has not given way for ");
-		overflow_print(atomic_load(&accused_seconds));
+		overflow_print(own->seconds);
 		overflow_print(" s\n");
-		if (task->ops->overtime)
-			task->ops->overtime(task);
+		if (task->home->ops->overtime)
+			task->home->ops->overtime(task);
 		else
-			write_backtrace();
+			write_backtrace(__builtin_return_address(0));
 	}
 	errno = saved;
+}
+
+/* Not rt_now(), which may be told to stand still. */
+static rt_time now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return RT_S(time.tv_sec) + time.tv_nsec;
 }
 
 /* False: time to end. */
 static bool pause_for(struct watchdog *watchdog, rt_time duration)
 {
-	rt_time until = rt_now() + duration;
+	rt_time until = now() + duration;
 	struct timespec when = {.tv_sec = (time_t)(until / RT_S(1)), .tv_nsec = (long)(until % RT_S(1))};
 
 	pthread_mutex_lock(&watchdog->lock);
@@ -84,8 +95,7 @@ static bool pause_for(struct watchdog *watchdog, rt_time duration)
 
 static void accuse(struct watchdog *watchdog, uint64_t turn)
 {
-	atomic_store(&accused_turn, turn);
-	atomic_store(&accused_seconds, watchdog->seconds);
+	atomic_store(&watchdog->accused, turn);
 	pthread_kill(watchdog->worker, SIGURG);
 }
 
@@ -93,16 +103,16 @@ static void accuse(struct watchdog *watchdog, uint64_t turn)
 static void *watch(void *arg)
 {
 	struct watchdog *watchdog = arg;
+	rt_time interval = watchdog->limit / LOOKS, since = 0;
 	uint64_t seen = 0, reported = 0;
-	rt_time since = 0;
 
-	while (pause_for(watchdog, watchdog->limit / LOOKS)) {
+	while (pause_for(watchdog, interval < SHORTEST_LOOK ? SHORTEST_LOOK : interval)) {
 		uint64_t turn = __atomic_load_n(&watchdog->watched->turns, __ATOMIC_RELAXED);
 
 		if (turn != seen) {
 			seen = turn;
-			since = rt_now();
-		} else if (turn % 2 == 1 && turn != reported && rt_now() - since >= watchdog->limit) {
+			since = now();
+		} else if (turn % 2 == 1 && turn != reported && now() - since >= watchdog->limit) {
 			accuse(watchdog, turn);
 			reported = turn;
 		}
@@ -157,9 +167,11 @@ int watchdog_create(struct watchdog **watchdog, rt_time limit)
 	pthread_cond_init(&created->wake, &clock);
 	pthread_condattr_destroy(&clock);
 	install();
+	own = created;
 	int err = start_thread(created);
 
 	if (err < 0) {
+		own = NULL;
 		free_watchdog(created);
 		return err;
 	}
@@ -176,5 +188,6 @@ void watchdog_destroy(struct watchdog *watchdog)
 	pthread_cond_signal(&watchdog->wake);
 	pthread_mutex_unlock(&watchdog->lock);
 	pthread_join(watchdog->thread, NULL);
+	own = NULL;
 	free_watchdog(watchdog);
 }

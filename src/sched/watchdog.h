@@ -14,7 +14,7 @@ RT_PRIVATE_BEGIN
 struct watchdog;
 
 /*
- * Watches the calling thread; limit in nanoseconds (> 0). One report for each stay. Takes
+ * Watches the calling thread, one for each; limit in nanoseconds (> 0). One report for each stay. Takes
  * SIGURG, which is ignored by default. Returns 0 or -errno.
  */
 int watchdog_create(struct watchdog **watchdog, rt_time limit);

@@ -52,7 +52,7 @@ static void add(struct tree *tree, struct rt_task *task)
 	struct node *node = &tree->nodes[tree->count++];
 
 	*node = (struct node){.task = task};
-	task->ops->ids(task, &node->id, &node->parent_id);
+	task->home->ops->ids(task, &node->id, &node->parent_id);
 }
 
 static void add_all(struct tree *tree, struct rt_runtime *runtime)
@@ -60,8 +60,7 @@ static void add_all(struct tree *tree, struct rt_runtime *runtime)
 	for (struct rt_task *task = runtime->tasks; task; task = fiber_task_next(task))
 		add(tree, task);
 	for (struct task_group *group = runtime->task_groups; group; group = group->next) {
-		for (struct rt_task *task = group->next_task(group, NULL); task;
-		     task = group->next_task(group, task))
+		for (struct rt_task *task = group->next_task(group, NULL); task; task = group->next_task(group, task))
 			add(tree, task);
 	}
 }
@@ -86,8 +85,8 @@ static void link_nodes(struct tree *tree, struct node *root)
 	for (size_t i = tree->count; i-- > 0;) {
 		struct node *node = &tree->nodes[i], *parent = find(tree, node->parent_id);
 
-		/* Who has ended is not listed. */
-		node->parent = parent && parent != node ? parent : root;
+		/* Who has ended is not listed; a younger one has got its id, after 2^32 tasks: no circles. */
+		node->parent = parent && parent->id < node->id ? parent : root;
 		node->sibling = node->parent->child;
 		node->parent->child = node;
 	}
@@ -131,29 +130,34 @@ static const char *status_of(const struct rt_task *task)
 	return names[task->state];
 }
 
+static void describe_deadline(rt_time deadline, struct rt_task_info *info)
+{
+	size_t used = strlen(info->detail);
+	rt_time now = rt_now(), left = deadline > now ? deadline - now : 0;
+
+	snprintf(info->detail + used, sizeof info->detail - used, "%s%.3f s left", used ? ", " : "",
+		 (double)left / 1e9);
+}
+
 static void describe_wait(const struct rt_task *task, struct rt_task_info *info)
 {
 	const struct task_wait *wait = &task->wait;
-	size_t used = 0;
 
-	info->detail[0] = '\0';
 	info->waits_for = task->state == TASK_PARKED && wait->kind ? wait->kind->what : NULL;
 	if (!info->waits_for)
 		return;
 	if (wait->kind->describe)
 		wait->kind->describe(wait, info->detail, sizeof info->detail);
-	used = strlen(info->detail);
 	if (wait->timer)
-		snprintf(info->detail + used, sizeof info->detail - used, "%s%.3f s left", used ? ", " : "",
-			 (double)(wait->timer->timer.deadline - rt_now()) / 1e9);
+		describe_deadline(wait->timer->timer.deadline, info);
 }
 
 /* "" for those that the program has not named. */
 static const char *name_of(const struct rt_task *task)
 {
-	if (!task->ops->title)
+	if (!task->home->ops->title)
 		return rt_task_name(task);
-	const char *title = task->ops->title(task);
+	const char *title = task->home->ops->title(task);
 
 	return title ? title : "";
 }
@@ -162,7 +166,7 @@ static void describe(const struct node *node, unsigned depth, struct rt_task_inf
 {
 	*info = (struct rt_task_info){
 		.id = node->id,
-		.parent = node->parent->task ? node->parent_id : 0,
+		.parent = node->parent->id,
 		.depth = depth,
 		.name = name_of(node->task),
 		.site = rt_task_site(node->task),
@@ -232,14 +236,13 @@ static void print_task(struct rt_task *task, const struct rt_task_info *info, vo
 	else
 		fprintf(file, "is %s", info->status);
 	fprintf(file, "%s%s%s\n", info->detail[0] ? " (" : "", info->detail, info->detail[0] ? ")" : "");
-	task->ops->print_stack(task, file, indent + 2);
+	task->home->ops->print_stack(task, file, indent + 2);
 }
 
 void rt_task_dump(FILE *file)
 {
 	fflush(stdout);
 	if (task_list(print_task, file) < 0)
-		fprintf(file,
-			"the tasks cannot be listed: no runtime is running on this thread, or no memory\n");
+		fprintf(file, "the tasks cannot be listed: no runtime is running on this thread, or no memory\n");
 	fflush(file);
 }

@@ -21,6 +21,7 @@ enum {
 
 struct fiber_task {
 	struct rt_task task;
+	struct task_home home;
 	struct fiber fiber;
 	rt_task_fn *fn;
 	void *arg;
@@ -85,7 +86,7 @@ static int park(struct rt_task *task)
 		struct capture *capture = self->capture;
 
 		self->capture = NULL;
-		capture->count = backtrace_capture(capture->frames);
+		capture->count = backtrace_capture(capture->frames, __builtin_return_address(0));
 		fiber_switch(&self->fiber, capture->asker);
 	}
 	return 0;
@@ -105,6 +106,8 @@ static void ask(struct fiber_task *task, struct capture *capture)
 	struct self *self = self_get();
 	struct fiber *outer = self->fiber;
 
+	/* What the first use takes, that stack may not have. */
+	backtrace_prepare();
 	capture->asker = outer;
 	task->capture = capture;
 	self->fiber = &task->fiber;
@@ -114,16 +117,14 @@ static void ask(struct fiber_task *task, struct capture *capture)
 
 static void print_stack(struct rt_task *task, FILE *file, int indent)
 {
-	enum { OWN = 3, OTHERS = 2 }; /* innermost frames that are only about this */
 	struct fiber_task *asked = fiber_task(task);
 	struct capture capture = {0};
-	bool running = task == self_get()->task;
 
-	if (running)
-		capture.count = backtrace_capture(capture.frames);
+	if (task == self_get()->task)
+		capture.count = backtrace_capture(capture.frames, __builtin_return_address(0));
 	else if (asked->started && has_room(&asked->fiber))
 		ask(asked, &capture);
-	backtrace_print(capture.frames, capture.count, running ? OWN : OTHERS, file, indent);
+	backtrace_print(capture.frames, capture.count, file, indent);
 }
 
 static void unlink_task(struct rt_runtime *runtime, struct fiber_task *task)
@@ -175,7 +176,7 @@ static const struct task_ops fiber_task_ops = {
 
 struct locals **fiber_task_locals(struct rt_task *task)
 {
-	return task->ops == &fiber_task_ops ? &fiber_task(task)->locals : NULL;
+	return task->home->ops == &fiber_task_ops ? &fiber_task(task)->locals : NULL;
 }
 
 static struct locals *inherited_locals(void)
@@ -234,7 +235,8 @@ static struct fiber_task *create(struct rt_runtime *runtime, size_t stack_size)
 	}
 	struct fiber_task *task = fiber_top(&stack, sizeof *task);
 
-	task_init(&task->task, &fiber_task_ops, &runtime->executor);
+	task->home = (struct task_home){&runtime->executor, &fiber_task_ops};
+	task_init(&task->task, &task->home);
 	fiber_init(&task->fiber, &stack, sizeof *task, entry, task);
 	task->pool = pool;
 	task->own_pool = pool != runtime->stacks;
@@ -263,7 +265,7 @@ static struct fiber_task *prepare(rt_task_fn *fn, void *arg, const struct rt_tas
 	task->arg = arg;
 	task->locals = inherited_locals();
 	task->child.ended = NULL;
-	task->id = ++runtime->last_task_id;
+	task->id = task_next_id(runtime);
 	task->parent = task_current_id();
 	task->started = false;
 	task->capture = NULL;
@@ -303,7 +305,7 @@ static int child_ended(struct rt_scope_child *child)
 /* Of a handle, which may be the caller's own: that of a task of another kind, too. */
 static bool is_child(const struct rt_task *task)
 {
-	return task->ops == &fiber_task_ops && fiber_task(task)->child.ended;
+	return task->home->ops == &fiber_task_ops && fiber_task(task)->child.ended;
 }
 
 struct rt_task *rt_scope_spawn_with(struct rt_scope *scope, rt_task_fn *fn, void *arg,
@@ -395,7 +397,7 @@ bool task_report_overflow(const void *address)
 	overflow_print(" (spawned at ");
 	overflow_print(rt_task_site(task));
 	overflow_print(")\n");
-	if (task->ops->report)
-		task->ops->report(task);
+	if (task->home->ops->report)
+		task->home->ops->report(task);
 	return true;
 }

@@ -99,17 +99,24 @@ static void stop_leaving(struct task_wait *wait)
 	scope->waiter = NULL;
 }
 
-static int wait_for_children(struct rt_scope *scope)
+bool scope_await(struct rt_scope *scope)
 {
 	static const struct wait_kind leaving = {.what = "scope", .detach = stop_leaving};
+
+	if (!scope->children)
+		return false;
+	wait_prepare(scope->owner, &leaving, scope);
+	scope->waiter = &scope->owner->wait.waiter;
+	return true;
+}
+
+static int wait_for_children(struct rt_scope *scope)
+{
 	int err = 0;
 
 	/* Whoever ran between the wake-up and now may have spawned one more. */
-	while (err == 0 && scope->children) {
-		wait_prepare(scope->owner, &leaving, scope);
-		scope->waiter = &scope->owner->wait.waiter;
+	while (err == 0 && scope_await(scope))
 		err = task_suspend(scope->owner, RT_FOREVER);
-	}
 	return err;
 }
 
@@ -124,8 +131,6 @@ static int end_children(struct rt_scope *scope)
 	int err = wait_for_children(scope);
 
 	rt_shield_leave(&shield);
-	if (err < 0)
-		scope_abandon(scope);
 	return err;
 }
 
@@ -139,7 +144,7 @@ static int result(const struct rt_scope *scope, const struct rt_task *task)
 	return task->interrupted ? -ECANCELED : 0;
 }
 
-int rt_scope_leave(struct rt_scope *scope)
+int scope_begin_leave(struct rt_scope *scope)
 {
 	struct rt_task *task = self_get()->task;
 
@@ -147,11 +152,30 @@ int rt_scope_leave(struct rt_scope *scope)
 		return -EPERM;
 	frame_leave_inner(&scope->frame);
 	task->interrupted = frames_must_end(task);
-	int err = end_children(scope);
+	return 0;
+}
 
+int scope_end_leave(struct rt_scope *scope)
+{
+	struct rt_task *task = scope->owner;
+
+	if (scope->children)
+		scope_abandon(scope);
 	frame_leave(&scope->frame);
 	scope->owner = NULL;
-	return err < 0 ? err : result(scope, task);
+	return result(scope, task);
+}
+
+int rt_scope_leave(struct rt_scope *scope)
+{
+	int err = scope_begin_leave(scope);
+
+	if (err < 0)
+		return err;
+	err = end_children(scope);
+	int ended = scope_end_leave(scope);
+
+	return err < 0 ? err : ended;
 }
 
 unsigned rt_scope_failures(const struct rt_scope *scope)

@@ -59,6 +59,18 @@ void scope_adopt(struct rt_scope *scope, struct rt_task *task, struct rt_scope_c
 /* Lets the tasks go, having cancelled them, and closes it: its owner cannot wait. */
 void scope_abandon(struct rt_scope *scope);
 
+/*
+ * rt_scope_leave() in steps, for tasks that suspend in a way of their own. Begins: leaves
+ * what is inside. Returns 0, or -EPERM if the calling task is not the owner.
+ */
+int scope_begin_leave(struct rt_scope *scope);
+
+/* Publishes the owner's waiter on the end of the tasks. False: there are none, it need not wait. */
+bool scope_await(struct rt_scope *scope);
+
+/* Closes it. Tasks that are still there are let go. Returns what rt_scope_leave() does. */
+int scope_end_leave(struct rt_scope *scope);
+
 RT_PRIVATE_END
 
 #endif

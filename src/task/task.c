@@ -3,15 +3,17 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
-#include "task/frame.h"
+#include "task/scope.h"
 
 #include <errno.h>
 #include <inttypes.h>
 
 static void schedule(struct rt_task *task)
 {
+	struct rt_executor *executor = task->home->executor;
+
 	task->state = TASK_SCHEDULED;
-	task->executor->schedule(task->executor, &task->runnable);
+	executor->schedule(executor, &task->runnable);
 }
 
 static void end(struct rt_task *task)
@@ -28,7 +30,7 @@ static void end(struct rt_task *task)
 		ring_remove(&task->joiners, waiter);
 		waiter->wake(waiter, 0);
 	}
-	task->ops->ended(task);
+	task->home->ops->ended(task);
 }
 
 static void run(struct rt_runnable *runnable)
@@ -41,7 +43,7 @@ static void run(struct rt_runnable *runnable)
 	self->task = task;
 	self_refill(self);
 	self_turn(self);
-	task->ops->resume(task);
+	task->home->ops->resume(task);
 	self_turn(self);
 	self->task = outer;
 	if (task->state == TASK_RUNNING)
@@ -52,12 +54,11 @@ static void run(struct rt_runnable *runnable)
 		end(task);
 }
 
-void task_init(struct rt_task *task, const struct task_ops *ops, struct rt_executor *executor)
+void task_init(struct rt_task *task, const struct task_home *home)
 {
 	*task = (struct rt_task){
 		.runnable.run = run,
-		.executor = executor,
-		.ops = ops,
+		.home = home,
 		.state = TASK_PARKED,
 	};
 }
@@ -93,18 +94,18 @@ uint32_t task_current_id(void)
 	uint32_t id = 0, parent;
 
 	if (task)
-		task->ops->ids(task, &id, &parent);
+		task->home->ops->ids(task, &id, &parent);
 	return id;
 }
 
 const char *rt_task_name(const struct rt_task *task)
 {
-	return task ? task->ops->name(task) : "none";
+	return task ? task->home->ops->name(task) : "none";
 }
 
 const char *rt_task_site(const struct rt_task *task)
 {
-	return task ? task->ops->site(task) : "?";
+	return task ? task->home->ops->site(task) : "?";
 }
 
 void task_forget_joiners(struct rt_task *task)
@@ -126,18 +127,33 @@ static void describe_join(const struct task_wait *wait, char *text, size_t size)
 	const struct rt_task *target = wait->source;
 	uint32_t id, parent;
 
-	target->ops->ids(target, &id, &parent);
+	target->home->ops->ids(target, &id, &parent);
 	snprintf(text, size, "task %" PRIu32 ", spawned at %s", id, rt_task_site(target));
 }
 
 static const struct wait_kind join = {"join", stop_joining, describe_join};
 
-/* Whether target is task, or joins one that is, and so on. No chain of joins is ever closed, so it ends. */
+/* Whether target cannot end before task: it is the same, or owns a scope around it. */
+static bool outlasts(const struct rt_task *target, const struct rt_task *task)
+{
+	if (target == task)
+		return true;
+	for (struct rt_frame *frame = task->frame; frame; frame = frame_around(frame)) {
+		if (frame->task == target)
+			return true;
+	}
+	return false;
+}
+
+/* Whether target outlasts task, or joins one that does, and so on. No chain of joins is ever closed, so it ends. */
 static bool joins(const struct rt_task *target, const struct rt_task *task)
 {
-	while (target != task && target->wait.kind == &join && !wait_over(target))
+	while (!outlasts(target, task)) {
+		if (target->wait.kind != &join || wait_over(target))
+			return false;
 		target = target->wait.source;
-	return target == task;
+	}
+	return true;
 }
 
 int task_await(struct rt_task *task, struct rt_task *target)

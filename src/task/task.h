@@ -71,15 +71,19 @@ struct task_ops {
 	void (*print_stack)(struct rt_task *task, FILE *file, int indent);
 	/* More for the stack overflow report, or NULL. Async-signal-safe as far as possible. */
 	void (*report)(const struct rt_task *task);
-	/* In a signal handler, while the task runs: has it print its stack soon; NULL: C frames are all it
-	 * has. */
+	/* In a signal handler, while the task runs: has it print its stack soon; NULL: C frames are all it has. */
 	void (*overtime)(const struct rt_task *task);
+};
+
+/* What the tasks of one kind in one place have in common: memory counts. */
+struct task_home {
+	struct rt_executor *executor;
+	const struct task_ops *ops;
 };
 
 struct rt_task {
 	struct rt_runnable runnable;
-	struct rt_executor *executor;
-	const struct task_ops *ops;
+	const struct task_home *home;
 	struct rt_waiter *joiners; /* a ring */
 	struct rt_frame *frame; /* the innermost timeout, scope or shield; see frame.h */
 	int result;
@@ -105,10 +109,18 @@ int task_list(void (*visit)(struct rt_task *task, const struct rt_task_info *inf
 /* The number of the running task; 0: none is. For those that are spawned now. */
 uint32_t task_current_id(void);
 
+/* A number for a new task: not 0, and no other of the 2^32 tasks before it has it. */
+static inline uint32_t task_next_id(struct rt_runtime *runtime)
+{
+	if (++runtime->last_task_id == 0)
+		runtime->last_task_id = 1;
+	return runtime->last_task_id;
+}
+
 /* ---- Life ---- */
 
-/* Sets up a task that is not scheduled yet. Counted in its runtime until it ends. */
-void task_init(struct rt_task *task, const struct task_ops *ops, struct rt_executor *executor);
+/* Sets up a task that is not scheduled yet; home must outlast it. Counted in its runtime until it ends. */
+void task_init(struct rt_task *task, const struct task_home *home);
 
 /* Schedules a new task for the first time. */
 void task_start(struct rt_task *task);
@@ -168,7 +180,7 @@ int wait_end(struct rt_task *task);
 /* wait_begin, park until over, wait_end. Suspends. */
 int task_suspend(struct rt_task *task, rt_time deadline);
 
-/* Publishes task's waiter on the end of target. Returns 0, or -EDEADLK where target waits for task. */
+/* Publishes task's waiter on the end of target. Returns 0, or -EDEADLK where target waits for task, or will. */
 int task_await(struct rt_task *task, struct rt_task *target);
 
 /* Publishes a wait that is over at once but lets the others run first. */

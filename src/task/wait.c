@@ -135,7 +135,7 @@ int task_suspend(struct rt_task *task, rt_time deadline)
 
 	if (wait_begin(task, deadline, &timer)) {
 		do {
-			int err = task->ops->park(task);
+			int err = task->home->ops->park(task);
 
 			if (err < 0)
 				return give_up(task, err);

@@ -222,6 +222,31 @@ check.test("coroutine.yield of the task itself is an error", function(t)
   t:ok(tostring(err):find("yield", 1, true))
 end)
 
+check.test("a debug hook that waits leaves the other tasks alone", function(t)
+  local function work()
+    local sum = 0
+    for i = 1, 200 do
+      sum = sum + i
+      rt.yield()
+    end
+    return sum
+  end
+  local hooked = 0
+  local hooks = rt.spawn(function()
+    debug.sethook(function()
+      hooked = hooked + 1
+      rt.yield()
+    end, "l")
+    local sum = work()
+    debug.sethook()
+    return sum
+  end)
+  local other = rt.spawn(work)
+  t:equal(hooks:await(), 20100)
+  t:equal(other:await(), 20100)
+  t:ok(hooked > 100)
+end)
+
 check.test("debug hooks wait", function(t)
   local count, tasks = 0, {}
   debug.sethook(function()

@@ -72,6 +72,7 @@ static rt_time some_deadline(void)
 
 static int (*real_park)(struct rt_task *task);
 static struct task_ops counting_ops;
+static struct task_home counting_home;
 
 static int cancel_it(void *task)
 {
@@ -96,10 +97,11 @@ static int counting_park(struct rt_task *task)
 
 static void count_waits_of(struct rt_task *task)
 {
-	real_park = task->ops->park;
-	counting_ops = *task->ops;
+	real_park = task->home->ops->park;
+	counting_ops = *task->home->ops;
 	counting_ops.park = counting_park;
-	task->ops = &counting_ops;
+	counting_home = (struct task_home){task->home->executor, &counting_ops};
+	task->home = &counting_home;
 }
 
 /* ---- The tasks: each ends with 0, -EPIPE or -ECANCELED ---- */

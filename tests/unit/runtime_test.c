@@ -430,6 +430,38 @@ static int check_fake(void *arg)
 	return *(int *)arg;
 }
 
+/* The library's part of the memory holds anything; the runtime's own follows it. */
+static int untidy_create(struct rt_runtime **runtime, const struct rt_runtime_options *options)
+{
+	int err = rt_native.create(runtime, options);
+
+	if (err == 0)
+		memset(*runtime, 0xa5, sizeof **runtime);
+	return err;
+}
+
+static void ignore_info(const struct rt_task_info *info, void *arg)
+{
+	(void)info;
+	(void)arg;
+}
+
+static int list_tasks(void *arg)
+{
+	(void)arg;
+	rt_detach(rt_spawn(sleep_for_ever, NULL));
+	return rt_task_list(ignore_info, NULL);
+}
+
+START_TEST(a_runtime_need_not_zero_its_memory)
+{
+	struct rt_runtime_ops untidy = rt_native;
+
+	untidy.create = untidy_create;
+	ck_assert_int_eq(rt_run(&untidy, NULL, list_tasks, NULL, NULL), 2);
+}
+END_TEST
+
 START_TEST(a_runtime_is_found_by_its_name)
 {
 	static struct rt_runtime_ops fake, same, others[20];
@@ -487,6 +519,7 @@ int main(void)
 	tcase_add_test(tcase, rt_main_exits_with_the_result_and_ignores_sigpipe);
 	tcase_add_test(tcase, the_stack_size_is_an_option);
 	tcase_add_test(tcase, no_descriptors_are_an_error);
+	tcase_add_test(tcase, a_runtime_need_not_zero_its_memory);
 	tcase_add_test(tcase, a_runtime_is_found_by_its_name);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);

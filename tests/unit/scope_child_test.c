@@ -52,13 +52,14 @@ static const struct task_ops foreign_ops = {.resume = finish_at_once, .ended = d
 IN_TASK(tasks_of_another_kind_bring_their_own_records)
 {
 	struct rt_scope scope;
+	struct task_home home = {&rt_runtime_current()->executor, &foreign_ops};
 	struct rt_task tasks[2];
 	struct foreign records[2] = {{.error = -EIO}, {.error = -EPIPE}};
 
 	foreign_scope = &scope;
 	rt_scope_enter(&scope, RT_FOREVER);
 	for (int i = 0; i < 2; i++) {
-		task_init(&tasks[i], &foreign_ops, &rt_runtime_current()->executor);
+		task_init(&tasks[i], &home);
 		records[i].child.ended = foreign_ended;
 		scope_adopt(&scope, &tasks[i], &records[i].child);
 		task_start(&tasks[i]);
@@ -101,7 +102,7 @@ IN_TASK(an_owner_that_cannot_wait_lets_its_tasks_go)
 		.resume = own_scope, .park = refuse_to_park, .ended = do_nothing, .ids = no_ids};
 	struct rt_task task;
 
-	task_init(&task, &ops, &rt_runtime_current()->executor);
+	task_init(&task, &(struct task_home){&rt_runtime_current()->executor, &ops});
 	task_start(&task);
 	ck_assert_int_eq(rt_yield(), 0);
 	ck_assert_int_eq(left, -ENOTSUP);
@@ -109,6 +110,32 @@ IN_TASK(an_owner_that_cannot_wait_lets_its_tasks_go)
 	while (slept == 0)
 		ck_assert_int_eq(rt_yield(), 0);
 	ck_assert_int_eq(slept, -ECANCELED);
+}
+
+/* ---- Joining who waits for the scope ---- */
+
+static int join_owner(void *owner)
+{
+	return rt_join(owner, NULL, rt_in(RT_S(30))) == -EDEADLK ? 0 : -EIO;
+}
+
+static int join_owner_from_deeper(void *owner)
+{
+	struct rt_scope scope;
+
+	rt_scope_enter(&scope, RT_FOREVER);
+	rt_scope_spawn(&scope, join_owner, owner);
+	return rt_scope_leave(&scope);
+}
+
+IN_TASK(nobody_joins_the_owner_of_a_scope_around)
+{
+	struct rt_scope scope;
+
+	rt_scope_enter(&scope, RT_FOREVER);
+	rt_scope_spawn(&scope, join_owner, rt_task_current());
+	rt_scope_spawn(&scope, join_owner_from_deeper, rt_task_current());
+	ck_assert_int_eq(rt_scope_leave(&scope), 0);
 }
 
 int main(void)
@@ -119,6 +146,7 @@ int main(void)
 	tcase_set_timeout(tcase, 30);
 	tcase_add_test(tcase, tasks_of_another_kind_bring_their_own_records);
 	tcase_add_test(tcase, an_owner_that_cannot_wait_lets_its_tasks_go);
+	tcase_add_test(tcase, nobody_joins_the_owner_of_a_scope_around);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

@@ -224,11 +224,11 @@ static int refuse(struct rt_task *task)
 IN_TASK(a_stack_that_cannot_be_left)
 {
 	struct rt_task *holder = open_sources(), *task = rt_task_current();
-	const struct task_ops *ops = task->ops;
-	struct task_ops refusing = *ops;
+	const struct task_home *home = task->home;
+	struct task_ops refusing = *home->ops;
 
 	refusing.park = refuse;
-	task->ops = &refusing;
+	task->home = &(struct task_home){home->executor, &refusing};
 	for (int i = 0; i < WAITS; i++)
 		ck_assert_int_eq(waits[i].wait(NULL, RT_FOREVER), -ENOTSUP);
 	/* It cannot give way either, but the permit is taken. */
@@ -236,7 +236,7 @@ IN_TASK(a_stack_that_cannot_be_left)
 	self_get()->budget = 0;
 	ck_assert_int_eq(rt_semaphore_acquire(semaphore, RT_FOREVER), 0);
 	ck_assert_uint_eq(rt_semaphore_permits(semaphore), 0);
-	task->ops = ops;
+	task->home = home;
 	/* Nobody is left to send to, or to receive from. */
 	ck_assert_int_eq(rt_chan_try_send(chan, &(int){1}), -EAGAIN);
 	ck_assert_int_eq(rt_chan_try_recv(chan, &(int){1}), -EAGAIN);

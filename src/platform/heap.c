@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* Slabs; see heap.h. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "platform/heap.h"
+
+#include "platform/sanitizer.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#if HAVE_VALGRIND_VALGRIND_H
+#include <valgrind/valgrind.h>
+#else
+#define RUNNING_ON_VALGRIND 0
+#endif
+
+enum {
+	GRAIN = 8,
+	SMALL = 512, /* the largest object in a slab, in bytes */
+	CLASSES = SMALL / GRAIN + 1, /* class n has objects of n grains; 0 is not used */
+	SLAB = 16 << 10,
+	REGION = 1 << 20,
+	SLABS = REGION / SLAB,
+	PAGE = 4096, /* at least one of them is kept of an empty slab: its head */
+};
+
+/* A freed object. */
+struct cell {
+	struct cell *next;
+};
+
+/* At the beginning of a slab. */
+struct slab {
+	struct cell *free; /* objects that were freed */
+	char *unused; /* from here on no object has ever been, up to end */
+	char *end; /* where no further object fits */
+	struct slab *next, *prev; /* of its class, if it has room; or next: of the empty ones */
+	unsigned used; /* objects */
+	unsigned size; /* of each, in bytes */
+};
+
+struct region {
+	struct region *next;
+	void *mapping; /* REGION bytes and what it takes to align them */
+};
+
+struct heap {
+	struct slab *with_room[CLASSES];
+	struct slab *empty;
+	struct region *regions;
+	size_t slabs; /* in use */
+	size_t mapped;
+	bool plain; /* all by malloc(), so that tools which watch it see every object */
+};
+
+/* ---- Slabs ---- */
+
+static struct slab *slab_of(void *object)
+{
+	return (struct slab *)((uintptr_t)object & ~((uintptr_t)SLAB - 1));
+}
+
+static bool add_region(struct heap *heap)
+{
+	size_t size = REGION + SLAB;
+	struct region *region = malloc(sizeof *region);
+	char *mapping = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (!region || mapping == MAP_FAILED) {
+		if (mapping != MAP_FAILED)
+			munmap(mapping, size);
+		free(region);
+		return false;
+	}
+	*region = (struct region){heap->regions, mapping};
+	heap->regions = region;
+	heap->mapped += size;
+	char *first = (char *)slab_of(mapping + SLAB - 1);
+
+	/* The first on top. */
+	for (int i = SLABS - 1; i >= 0; i--) {
+		struct slab *slab = (struct slab *)(first + (size_t)i * SLAB);
+
+		slab->next = heap->empty;
+		heap->empty = slab;
+	}
+	return true;
+}
+
+static void link_slab(struct heap *heap, struct slab *slab)
+{
+	struct slab **head = &heap->with_room[slab->size / GRAIN];
+
+	slab->next = *head;
+	slab->prev = NULL;
+	if (*head)
+		(*head)->prev = slab;
+	*head = slab;
+}
+
+static void unlink_slab(struct heap *heap, struct slab *slab)
+{
+	if (slab->prev)
+		slab->prev->next = slab->next;
+	else
+		heap->with_room[slab->size / GRAIN] = slab->next;
+	if (slab->next)
+		slab->next->prev = slab->prev;
+}
+
+static struct slab *new_slab(struct heap *heap, unsigned size)
+{
+	if (!heap->empty && !add_region(heap))
+		return NULL;
+	struct slab *slab = heap->empty;
+	char *first = (char *)(slab + 1);
+
+	heap->empty = slab->next;
+	heap->slabs++;
+	slab->free = NULL;
+	slab->unused = first;
+	slab->end = first + ((char *)slab + SLAB - first) / size * size;
+	slab->used = 0;
+	slab->size = size;
+	link_slab(heap, slab);
+	return slab;
+}
+
+/* The page of the head stays: it links the empty ones. */
+static void give_back(struct heap *heap, struct slab *slab)
+{
+	unlink_slab(heap, slab);
+	madvise((char *)slab + PAGE, SLAB - PAGE, MADV_DONTNEED);
+	slab->next = heap->empty;
+	heap->empty = slab;
+	heap->slabs--;
+}
+
+static bool is_full(const struct slab *slab)
+{
+	return !slab->free && slab->unused == slab->end;
+}
+
+/* ---- Objects ---- */
+
+static void *allocate_small(struct heap *heap, size_t size)
+{
+	unsigned grains = (unsigned)((size + GRAIN - 1) / GRAIN);
+	struct slab *slab = heap->with_room[grains];
+	void *object;
+
+	if (!slab && !(slab = new_slab(heap, grains * GRAIN)))
+		return NULL;
+	if (slab->free) {
+		object = slab->free;
+		slab->free = slab->free->next;
+	} else {
+		object = slab->unused;
+		slab->unused += slab->size;
+	}
+	slab->used++;
+	if (is_full(slab))
+		unlink_slab(heap, slab);
+	return object;
+}
+
+/* A class keeps one slab with room, so that an object that comes and goes costs no system call. */
+static void free_small(struct heap *heap, void *object)
+{
+	struct slab *slab = slab_of(object);
+	struct cell *cell = object;
+
+	if (is_full(slab))
+		link_slab(heap, slab);
+	cell->next = slab->free;
+	slab->free = cell;
+	if (--slab->used == 0 && (slab->next || slab->prev))
+		give_back(heap, slab);
+}
+
+static bool is_small(const struct heap *heap, size_t size)
+{
+	return size <= SMALL && !heap->plain;
+}
+
+static void *allocate(struct heap *heap, size_t size)
+{
+	return is_small(heap, size) ? allocate_small(heap, size) : malloc(size);
+}
+
+static void release(struct heap *heap, void *object, size_t size)
+{
+	if (is_small(heap, size))
+		free_small(heap, object);
+	else
+		free(object);
+}
+
+static void *resize(struct heap *heap, void *object, size_t old_size, size_t new_size)
+{
+	if (!is_small(heap, old_size) && !is_small(heap, new_size))
+		return realloc(object, new_size);
+	void *moved = allocate(heap, new_size);
+
+	if (!moved)
+		return NULL;
+	memcpy(moved, object, old_size < new_size ? old_size : new_size);
+	release(heap, object, old_size);
+	return moved;
+}
+
+void *heap_allocate(void *heap, void *object, size_t old_size, size_t new_size)
+{
+	if (!object)
+		return new_size > 0 ? allocate(heap, new_size) : NULL;
+	if (new_size > 0)
+		return resize(heap, object, old_size, new_size);
+	release(heap, object, old_size);
+	return NULL;
+}
+
+struct heap *heap_create(void)
+{
+	struct heap *heap = calloc(1, sizeof *heap);
+
+#ifdef SANITIZER_ADDRESS
+	bool watched = true;
+#else
+	bool watched = RUNNING_ON_VALGRIND;
+#endif
+	if (heap)
+		heap->plain = watched;
+	return heap;
+}
+
+void heap_destroy(struct heap *heap)
+{
+	if (!heap)
+		return;
+	for (struct region *next, *region = heap->regions; region; region = next) {
+		next = region->next;
+		munmap(region->mapping, REGION + SLAB);
+		free(region);
+	}
+	free(heap);
+}
+
+void heap_stats(const struct heap *heap, struct heap_stats *stats)
+{
+	*stats = (struct heap_stats){.slabs = heap->slabs, .mapped = heap->mapped};
+}

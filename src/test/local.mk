@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+librtcore_la_SOURCES += \
+	src/test/test.c
