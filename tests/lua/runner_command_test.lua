@@ -129,6 +129,13 @@ check.test("--timeout, and a test's own", function()
   has(result, "timeout: still waiting after 0.1 s")
 end)
 
+check.test("a timeout is one of each part, and of each schedule", function()
+  ends(file([[
+    rt.after_each(function() rt.sleep(2.4) end)
+    rt.test("a", function() rt.sleep(2.4) end)]], "--timeout=2.5"), 0, "1 passed, 0 failed")
+  ends(file([[rt.test("a", function() rt.sleep(0.3) end)]], "--timeout=0.5 --explore=12"), 0, "1 passed, 0 failed")
+end)
+
 check.test("--repeat", function()
   local result = file('local n = 0 rt.test("a", function() n = n + 1 if n == 2 then error("second") end end)', "--repeat=3")
   ends(result, 1, "2 passed, 1 failed")

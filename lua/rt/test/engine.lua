@@ -6,6 +6,7 @@ local core = require "rt.core"
 -- run({runtime=, clock=, seed=, timeout=}, fn) -> true | false, error, traceback. A task that has not
 -- given way for the timeout is reported on stderr, before the command kills the process.
 return function(settings, fn)
-  local options = {runtime = settings.runtime, clock = settings.clock, seed = settings.seed, watchdog = settings.timeout}
-  return core.main(options, fn)
+  return core.main({
+    runtime = settings.runtime, clock = settings.clock, seed = settings.seed, watchdog = settings.timeout,
+  }, fn)
 end

@@ -12,7 +12,9 @@ local GRACE = 2 -- seconds that a worker has beyond a test's own timeout
 local OUTPUT = 65536 -- bytes that are shown of what a test has printed
 local EXIT_POLL = 0.02
 
-local signals = {[4] = "SIGILL", [6] = "SIGABRT", [7] = "SIGBUS", [8] = "SIGFPE", [9] = "SIGKILL", [11] = "SIGSEGV", [15] = "SIGTERM"}
+local signals = {
+  [4] = "SIGILL", [6] = "SIGABRT", [7] = "SIGBUS", [8] = "SIGFPE", [9] = "SIGKILL", [11] = "SIGSEGV", [15] = "SIGTERM",
+}
 
 -- new(path, settings, on_change) -> {path=, tests = {{name=, status=, seconds=, message=, traceback=,
 -- reason=, seed=, output=, file=, line=}, ...}, error=, output=, total=, running=}. on_change() is
@@ -34,12 +36,21 @@ end
 
 local on = {}
 
+-- The worker has to show the next sign of life within that time.
+function File:allow(seconds)
+  self.limit = rt.now() + seconds + GRACE
+end
+
 function on.start(self, message)
   self.running = {
-    name = message.name:gsub("%c", " "), index = message.index, since = rt.now(), offset = message.offset, timeout = message.timeout,
-    file = message.file, line = message.line,
+    name = message.name:gsub("%c", " "), index = message.index, file = message.file, line = message.line,
+    since = rt.now(), timeout = message.timeout, offset = message.offset,
   }
-  self.limit = rt.now() + message.timeout + GRACE
+  self:allow(message.timeout)
+end
+
+function on.alive(self)
+  if self.running then self:allow(self.running.timeout) end
 end
 
 function File:add_result(result)
@@ -56,7 +67,7 @@ on["end"] = function(self, message)
     traceback = message.traceback, seconds = message.seconds, seed = message.seed, file = running.file,
     line = running.line, output = self:printed(running.offset, message.offset),
   }
-  self.limit = rt.now() + self.settings.timeout + GRACE
+  self:allow(self.settings.timeout)
 end
 
 function on.error(self, message)
@@ -121,7 +132,7 @@ function File:run_worker()
   local pid, events = core.worker_spawn({"test", "--worker", self:config()}, self.output_fd)
   if not pid then error(events, 0) end
   self.pid, self.worker_offset = pid, core.fd_size(self.output_fd)
-  self.limit = rt.now() + self.settings.timeout + GRACE
+  self:allow(self.settings.timeout)
   local in_time = self:follow(events)
   if not in_time then core.worker_kill(pid) end
   core.fd_close(events)

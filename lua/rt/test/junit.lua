@@ -12,7 +12,7 @@ local entities = {["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quo
 local function character(words, position)
   local byte = words:byte(position)
   if byte < 0x80 then return (byte >= 0x20 or byte == 9 or byte == 10) and byte ~= 0x7f and 1 or nil end
-  local size = byte >= 0xf0 and byte <= 0xf4 and 4 or byte >= 0xe0 and byte < 0xf0 and 3 or byte >= 0xc2 and byte < 0xe0 and 2
+  local size = byte >= 0xc2 and byte <= 0xdf and 2 or byte >= 0xe0 and byte <= 0xef and 3 or byte >= 0xf0 and byte <= 0xf4 and 4
   if not size or not words:find("^" .. ("[\128-\191]"):rep(size - 1), position + 1) then return nil end
   local second = words:byte(position + 1)
   local overlong = byte == 0xe0 and second < 0xa0 or byte == 0xf0 and second < 0x90
@@ -80,7 +80,10 @@ function Junit:file(file)
   self.suites = self.suites + 1
   self:add("    <properties/>")
   for _, test in ipairs(file.tests) do self:add("%s", test_case(file, test)) end
-  if file.error then self:add("%s", case(file, file.path, 0, problem("error", file.error, "error", {file.error, file.output}))) end
+  if file.error then
+    local inner = problem("error", file.error, "error", {file.error, file.output})
+    self:add("%s", case(file, file.path, 0, inner))
+  end
   self:add("    <system-out/>\n    <system-err/>\n  </testsuite>")
 end
 
@@ -92,7 +95,8 @@ function Junit:progress() end
 
 function Junit:interrupted(running)
   for _, file in ipairs(running) do
-    io.stderr:write(("interrupted while running %s: %s\n"):format(file.path, file.running and file.running.name or "(loading)"))
+    local name = file.running and file.running.name or "(loading)"
+    io.stderr:write(("interrupted while running %s: %s\n"):format(file.path, name))
   end
 end
 

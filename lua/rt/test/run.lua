@@ -20,8 +20,9 @@ local function body(t, test)
 end
 
 -- Innermost first; one that fails does not keep the others from running.
-local function clean_up(run, test, seconds)
+local function clean_up(run, test, settings, seconds)
   local list = gather(test.suite, "after")
+  if #list > 0 then settings.alive() end
   for i = #list, 1, -1 do context.protect(run, seconds, list[i], run.t, test.parameter) end
 end
 
@@ -34,7 +35,7 @@ local function main(run, test, settings, found)
   run.body.name = test.name
   run.body:join()
   context.end_children(run)
-  clean_up(run, test, seconds)
+  clean_up(run, test, settings, seconds)
   context.end_children(run)
   run.body = nil
   leaks.in_runtime(found, virtual)
@@ -55,7 +56,7 @@ local function plural(count, what)
   return ("%d %s%s"):format(count, what, count == 1 and "" or "s")
 end
 
--- run(test, {runtime=, clock=, seed=, timeout=}) -> "pass" | "skip", its reason | "fail", message, traceback
+-- run(test, {runtime=, clock=, seed=, timeout=, alive=}) -> "pass" | "skip", its reason | "fail", message, traceback
 return function(test, settings)
   local run, found = context.new(test.name), {}
   handles.forget()

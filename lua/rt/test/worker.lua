@@ -3,7 +3,8 @@
 -- The command starts another one behind the test that a worker did not survive.
 --
 -- Events: {event = "load"}, {event = "start", index=, name=, timeout=, offset=}, {event = "end", index=,
--- status=, message=, traceback=, seconds=, seed=, offset=}, {event = "error", message=}, {event = "done"}.
+-- status=, message=, traceback=, seconds=, seed=, offset=}, {event = "error", message=}, {event = "done",
+-- total=}; in between {event = "alive"}: another part of the test begins, which has as much time again.
 -- offset is how much has been printed so far.
 
 local core = require "rt.core"
@@ -80,6 +81,7 @@ local function settings_of(item, config, seed)
     clock = options.clock or "real",
     timeout = options.timeout or config.timeout,
     seed = seed,
+    alive = function() tell {event = "alive"} end,
   }
 end
 
@@ -87,7 +89,9 @@ end
 local function explore(item, config)
   local status, message, traceback
   for seed = config.seed or 1, (config.seed or 1) + config.explore - 1 do
-    status, message, traceback = run(item.test, settings_of(item, config, seed))
+    local settings = settings_of(item, config, seed)
+    settings.alive()
+    status, message, traceback = run(item.test, settings)
     if status ~= "pass" then return status, message, traceback, seed end
   end
   return status, message, traceback
@@ -103,8 +107,9 @@ local function run_item(item, config)
 end
 
 local function tell_run(index, item, config)
-  local limit = (item.test.options.timeout or config.timeout) * (config.explore or 1)
-  tell {event = "start", index = index, name = item.name, timeout = limit, file = item.test.file, line = item.test.line}
+  local test = item.test
+  local timeout = test.options.timeout or config.timeout
+  tell {event = "start", index = index, name = item.name, timeout = timeout, file = test.file, line = test.line}
   local before = rt.now()
   local status, message, traceback, seed = run_item(item, config)
   tell {
