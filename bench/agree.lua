@@ -5,7 +5,7 @@
 local rt = require "rt"
 local bit = require "bit"
 
-local STEPS, ROUNDS, OPERATIONS = 200, 50, 20000
+local STEPS, ROUNDS, OPERATIONS = 200, 50, 1600
 local bxor, lshift, rshift = bit.bxor, bit.lshift, bit.rshift
 
 -- Steps that depend on each other: xorshift.

@@ -85,12 +85,21 @@ struct rt_bench_memory {
 };
 RT_API extern struct rt_bench_memory rt_bench_memory;
 
+/* A sanitizer has its own malloc(). */
+#ifdef RT_BENCH_NO_MALLOC
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define RT_BENCH_NO_MALLOC
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define RT_BENCH_NO_MALLOC
+#endif
+#endif
+
 /*
  * The program's own malloc(), calloc() and realloc(), which count and call those of the
  * C library. Only with glibc, linked dynamically; define RT_BENCH_NO_MALLOC to go without.
  */
-#if defined(__GLIBC__) && !defined(RT_BENCH_NO_MALLOC) && !defined(__SANITIZE_ADDRESS__) &&                  \
-	!defined(__SANITIZE_THREAD__)
+#if defined(__GLIBC__) && !defined(RT_BENCH_NO_MALLOC)
 #define RT_BENCH_MALLOC                                                                                      \
 	extern void *__libc_malloc(size_t size);                                                             \
 	extern void *__libc_calloc(size_t count, size_t size);                                               \

@@ -129,6 +129,43 @@ START_TEST(the_timer_stands_still_between_stop_and_start)
 }
 END_TEST
 
+#if defined(__GLIBC__) && !defined(RT_BENCH_NO_MALLOC)
+/* The functions of RT_BENCH_MALLOC under other names: this program keeps its own. */
+#define malloc counting_malloc
+#define calloc counting_calloc
+#define realloc counting_realloc
+void *malloc(size_t size);
+void *calloc(size_t count, size_t size);
+void *realloc(void *memory, size_t size);
+RT_BENCH_MALLOC
+#undef malloc
+#undef calloc
+#undef realloc
+extern void __libc_free(void *memory);
+
+START_TEST(memory_is_counted)
+{
+	rt_bench_memory = (struct rt_bench_memory){0};
+	void *memory = counting_malloc(48);
+
+	ck_assert_uint_eq(rt_bench_memory.calls, 1);
+	ck_assert_uint_eq(rt_bench_memory.bytes, 48);
+	memory = counting_realloc(memory, 100);
+	__libc_free(memory);
+	memory = counting_calloc(3, 5);
+	__libc_free(memory);
+	ck_assert_uint_eq(rt_bench_memory.calls, 3);
+	ck_assert_uint_eq(rt_bench_memory.bytes, 48 + 100 + 15);
+}
+END_TEST
+#else
+START_TEST(memory_is_counted)
+{
+	ck_assert_uint_eq(rt_bench_memory.calls, 0);
+}
+END_TEST
+#endif
+
 /* ---- Figures ---- */
 
 static const struct {
@@ -420,6 +457,7 @@ int main(void)
 	tcase_add_test(measuring, slow_operations_get_fewer_samples);
 	tcase_add_test(measuring, a_body_that_takes_no_time_ends_too);
 	tcase_add_test(measuring, what_is_not_measured_bounds_n);
+	tcase_add_test(measuring, memory_is_counted);
 	tcase_add_test(measuring, the_timer_stands_still_between_stop_and_start);
 	suite_add_tcase(suite, measuring);
 	tcase_add_loop_test(figures, times_have_four_digits_and_a_unit, 0, sizeof shown / sizeof *shown);
