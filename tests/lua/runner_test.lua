@@ -278,6 +278,20 @@ check.test("what a test has printed is shown when it fails, and no other output"
   has(file([[rt.test("b", function() print("of b") end)]], "--verbose"), "| of b")
 end)
 
+check.test("of much output the last lines are shown", function(t)
+  local result = file [[rt.test("a", function() for i = 1, 100000 do print("line " .. i) end error("x") end)]]
+  has(result, "it has printed:\n          ...\n          line ")
+  has(result, "          line 100000\n")
+  t:ok(#result.stdout < 50000)
+end)
+
+check.test("an assertion in a task is told without the frames of the runner", function()
+  local result = file [[rt.test("a", function(t) rt.spawn(function() t:equal(1, 2) end):await() end)]]
+  has(result, "expected 2, got 1")
+  has(result, "task spawned at x_test.lua:1")
+  lacks(result, "rt/test/")
+end)
+
 check.test("a deadlock is told from a timeout", function()
   local result = file [[rt.test("x", {clock = "virtual"}, function() rt.sync.channel():recv() end)]]
   ends(result, 1, "0 passed, 1 failed")

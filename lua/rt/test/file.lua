@@ -9,7 +9,7 @@ local File = {}
 File.__index = File
 
 local GRACE = 2 -- seconds that a worker has beyond a test's own timeout
-local OUTPUT = 65536 -- bytes that are shown of what a test has printed
+local OUTPUT = 16384 -- bytes that are shown of what a test has printed
 local EXIT_POLL = 0.02
 
 local signals = {
@@ -29,7 +29,7 @@ function File:printed(first, last)
   if skipped then first = last - OUTPUT end
   local text = core.fd_part(self.output_fd, first, last - first)
   if text == "" then return nil end
-  return skipped and "...\n" .. text or text
+  return skipped and "...\n" .. text:gsub("^[^\n]*\n", "", 1) or text
 end
 
 -- ---- A worker's events ----
