@@ -38,6 +38,8 @@ local failing = {
   {"a failed assertion", [[t:ok(false, "not so")]], {"x_test.lua:2: not so"}},
   {"a wait that is too long", [[rt.sleep(30)]], {"timeout: still waiting after 0.3 s", "in function 'sleep'"}},
   {"a loop", [[while true do end]], {"timeout: has not ended in 0.3 s, and was killed", "watchdog: task"}},
+  {"a loop after its pipe has been closed", [[local ffi = require "ffi" ffi.cdef "int close(int);" ffi.C.close(3)
+    while true do end]], {"timeout: has not ended in 0.3 s"}},
   {"a swallowed timeout", [[while true do pcall(rt.sleep, 1) end]], {"timeout: has not ended"}},
   {"a crash", [[require("ffi").cast("int *", 0)[0] = 1]], {"crash: the process " .. runner.crashed}},
   {"an exit", [[os.exit(0)]], {"crash: the process exited with code 0"}},
@@ -211,6 +213,17 @@ check.test("t:spawn: the tasks end with the test, after their cleanup", function
   ends(result, 0, "1 passed, 0 failed")
   has(result, "| false\ttrue")
   has(result, "| task (x_test.lua:8)")
+end)
+
+check.test("t:spawn: the tasks have ended when after_each begins", function()
+  ends(file [[
+    local running = 0
+    rt.after_each(function(t) t:equal(running, 0) end)
+    rt.test("x", function(t)
+      t:spawn(function() running = 1 pcall(rt.sleep, 30) running = 0 end)
+      rt.yield()
+      t:equal(running, 1)
+    end)]], 0, "1 passed, 0 failed")
 end)
 
 check.test("eventually, error, near", function()
