@@ -38,6 +38,8 @@ local failing = {
   {"a failed assertion", [[t:ok(false, "not so")]], {"x_test.lua:2: not so"}},
   {"a wait that is too long", [[rt.sleep(30)]], {"timeout: still waiting after 0.3 s", "in function 'sleep'"}},
   {"a loop", [[while true do end]], {"timeout: has not ended in 0.3 s, and was killed", "watchdog: task"}},
+  {"a loop after its pipe has been closed", [[local ffi = require "ffi" ffi.cdef "int close(int);" ffi.C.close(3)
+    while true do end]], {"timeout: has not ended in 0.3 s"}},
   {"a swallowed timeout", [[while true do pcall(rt.sleep, 1) end]], {"timeout: has not ended"}},
   {"a crash", [[require("ffi").cast("int *", 0)[0] = 1]], {"crash: the process " .. runner.crashed}},
   {"an exit", [[os.exit(0)]], {"crash: the process exited with code 0"}},
@@ -213,6 +215,17 @@ check.test("t:spawn: the tasks end with the test, after their cleanup", function
   has(result, "| task (x_test.lua:8)")
 end)
 
+check.test("t:spawn: the tasks have ended when after_each begins", function()
+  ends(file [[
+    local running = 0
+    rt.after_each(function(t) t:equal(running, 0) end)
+    rt.test("x", function(t)
+      t:spawn(function() running = 1 pcall(rt.sleep, 30) running = 0 end)
+      rt.yield()
+      t:equal(running, 1)
+    end)]], 0, "1 passed, 0 failed")
+end)
+
 check.test("eventually, error, near", function()
   local result = file [[
     rt.test("a", function(t)
@@ -276,6 +289,20 @@ check.test("what a test has printed is shown when it fails, and no other output"
   has(result, "it has printed:\n          of c\n")
   lacks(result, "of b")
   has(file([[rt.test("b", function() print("of b") end)]], "--verbose"), "| of b")
+end)
+
+check.test("of much output the last lines are shown", function(t)
+  local result = file [[rt.test("a", function() for i = 1, 100000 do print("line " .. i) end error("x") end)]]
+  has(result, "it has printed:\n          ...\n          line ")
+  has(result, "          line 100000\n")
+  t:ok(#result.stdout < 50000)
+end)
+
+check.test("an assertion in a task is told without the frames of the runner", function()
+  local result = file [[rt.test("a", function(t) rt.spawn(function() t:equal(1, 2) end):await() end)]]
+  has(result, "expected 2, got 1")
+  has(result, "task spawned at x_test.lua:1")
+  lacks(result, "rt/test/")
 end)
 
 check.test("a deadlock is told from a timeout", function()

@@ -81,7 +81,7 @@ local function catch(err)
 end
 
 local function text_of(err)
-  if type(err) == "string" or type(err) == "number" then return tostring(err) end
+  if type(err) == "string" or type(err) == "number" then return place.clean(tostring(err)) end
   return "error object: " .. diff.show(err)
 end
 

@@ -9,7 +9,7 @@ local File = {}
 File.__index = File
 
 local GRACE = 2 -- seconds that a worker has beyond a test's own timeout
-local OUTPUT = 65536 -- bytes that are shown of what a test has printed
+local OUTPUT = 16384 -- bytes that are shown of what a test has printed
 local EXIT_POLL = 0.02
 
 local signals = {
@@ -29,7 +29,7 @@ function File:printed(first, last)
   if skipped then first = last - OUTPUT end
   local text = core.fd_part(self.output_fd, first, last - first)
   if text == "" then return nil end
-  return skipped and "...\n" .. text or text
+  return skipped and "...\n" .. text:gsub("^[^\n]*\n", "", 1) or text
 end
 
 -- ---- A worker's events ----
@@ -100,45 +100,48 @@ function File:config()
   }
 end
 
--- Reads events until the worker has closed their pipe. Whether it did so in time. Waits.
+-- Reads events until the worker has closed their pipe, or its time is over. Waits.
 function File:follow(events)
   local rest = ""
   while true do
     local data = core.fd_read(events)
-    if data == "" then return true end
+    if data == "" then return end
     rest = rest .. (data or "")
     for line in rest:gmatch("([^\n]*)\n") do self:take(line) end
     rest = rest:match("[^\n]*$")
-    if not data and not rt.wait_fd(events, "r", self.limit - rt.now()) and rt.now() >= self.limit then return false end
+    if not data and not rt.wait_fd(events, "r", self.limit - rt.now()) and rt.now() >= self.limit then return end
   end
 end
 
--- Waits.
+-- Gives how it ended, its exit code if it has one, and whether it had to be killed. Waits.
 function File:await_exit(pid)
   local kind, code = core.worker_wait(pid)
+  local killed = false
   while not kind do
-    if rt.now() >= self.limit then core.worker_kill(pid) end
+    if rt.now() >= self.limit then
+      core.worker_kill(pid)
+      killed = true
+    end
     rt.sleep(EXIT_POLL / 20)
     kind, code = core.worker_wait(pid)
   end
   -- What its tests have started.
   core.worker_kill(pid)
-  if kind == "signal" then return "was killed by " .. (signals[code] or "signal " .. code) end
-  return "exited with code " .. code, code
+  if kind == "signal" then return "was killed by " .. (signals[code] or "signal " .. code), nil, killed end
+  return "exited with code " .. code, code, killed
 end
 
--- Runs one worker. Gives how it ended, its exit code if it has one, and whether it had to be killed. Waits.
+-- Runs one worker. Gives what await_exit() gives. Waits.
 function File:run_worker()
   local pid, events = core.worker_spawn({"test", "--worker", self:config()}, self.output_fd)
   if not pid then error(events, 0) end
   self.pid, self.worker_offset = pid, core.fd_size(self.output_fd)
   self:allow(self.settings.timeout)
-  local in_time = self:follow(events)
-  if not in_time then core.worker_kill(pid) end
+  self:follow(events)
   core.fd_close(events)
-  local how, code = self:await_exit(pid)
+  local how, code, hung = self:await_exit(pid)
   self.pid = nil
-  return how, code, not in_time
+  return how, code, hung
 end
 
 -- What a test has done to its worker.

@@ -28,6 +28,11 @@ local function is_runner(line)
   return line:find("^\t%S*rt/test/[%w_]+%.lua:%d+:") ~= nil
 end
 
+-- clean(message) -> the same without the runner's frames in tracebacks that are part of it
+function place.clean(message)
+  return (message:gsub("\n(\t[^\n]*)", function(line) return is_runner(line) and "" or nil end))
+end
+
 -- trim(traceback) -> the same without the runner's own frames at either end
 function place.trim(traceback)
   local lines, first, last = {}, nil, 0
