@@ -36,6 +36,7 @@ librtlua_la_SOURCES = \
 	src/lua/lib_worker.c \
 	src/lua/lua_conn.c \
 	src/lua/lua_task.c \
+	src/lua/lua_task_report.c \
 	src/lua/lua_wait.c \
 	src/lua/luaopen.c \
 	src/lua/main_options.c \

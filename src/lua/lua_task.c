@@ -9,6 +9,7 @@
 #include "lua/cancelled.h"
 #include "lua/carrier.h"
 #include "lua/failure.h"
+#include "lua/lua_task_report.h"
 #include "lua/probe.h"
 #include "lua/site.h"
 #include "platform/overflow.h"
@@ -24,11 +25,6 @@ enum { SLOTS_KEPT = 256 };
 
 /* What the bits of lua_task.slot can tell apart. */
 enum { SLOTS_MAX = (1 << 23) - 1 };
-
-static struct lua_task *lua_task(const struct rt_task *task)
-{
-	return container_of(task, struct lua_task, task);
-}
 
 static lua_State *coroutine(const struct lua_task *task)
 {
@@ -253,7 +249,7 @@ static void fail_for_memory(struct lua_task *task)
 
 static void resume(struct rt_task *task)
 {
-	struct lua_task *self = lua_task(task);
+	struct lua_task *self = lua_task_of(task);
 
 	/* Woken for something that is no longer true: parks again. */
 	if (self->yielded && !wait_over(task))
@@ -278,7 +274,7 @@ static int refuse(struct lua_task *task, const char *where)
 
 static int park(struct rt_task *task)
 {
-	struct lua_task *self = lua_task(task);
+	struct lua_task *self = lua_task_of(task);
 	struct vm *vm = lua_task_vm(self);
 
 	if (probe_in_ffi_call(vm->running, vm->anchors, VM_CALL))
@@ -291,7 +287,7 @@ static int park(struct rt_task *task)
 
 static void ended(struct rt_task *task)
 {
-	struct lua_task *self = lua_task(task);
+	struct lua_task *self = lua_task_of(task);
 	int slot = self->slot;
 	bool reusable = self->outcome <= OUTCOME_VALUES;
 
@@ -302,141 +298,17 @@ static void ended(struct rt_task *task)
 	release_slot(lua_task_vm(self), slot, reusable);
 }
 
-static const char *name_of(const struct rt_task *task)
-{
-	(void)task;
-	return "Lua task";
-}
-
-static const char *site_of(const struct rt_task *task)
-{
-	return lua_task_site(lua_task(task));
-}
-
-static void ids_of(const struct rt_task *task, uint32_t *id, uint32_t *parent)
-{
-	*id = lua_task(task)->id;
-	*parent = lua_task(task)->parent;
-}
-
-/* The string is kept by the table that it comes from. */
-static const char *title_of(const struct rt_task *task)
-{
-	const struct lua_task *self = lua_task(task);
-	lua_State *anchors = lua_task_vm(self)->anchors;
-
-	if (self->slot < 0)
-		return NULL;
-	lua_rawgeti(anchors, VM_TASKS, self->slot + 1);
-	lua_rawget(anchors, VM_NAMES);
-	const char *title = lua_tostring(anchors, -1);
-
-	lua_pop(anchors, 1);
-	return title;
-}
-
-void lua_task_set_title(lua_State *L, const struct lua_task *task, const char *title)
-{
-	lua_State *anchors = lua_task_vm(task)->anchors;
-
-	lua_task_push(L, task);
-	lua_pushstring(L, title);
-	lua_xmove(L, anchors, 2);
-	lua_rawset(anchors, VM_NAMES);
-}
-
-struct printing {
-	struct lua_task *task;
-	FILE *file;
-	int indent;
-};
-
-static void print_lines(FILE *file, const char *text, int indent)
-{
-	while (*text) {
-		int length = (int)strcspn(text, "\n");
-
-		fprintf(file, "%*s%.*s\n", indent, "", length, text);
-		text += length + (text[length] == '\n');
-	}
-}
-
-static int print_traceback(lua_State *L)
-{
-	const struct printing *printing = lua_touserdata(L, 1);
-
-	lua_task_traceback(L, printing->task);
-	print_lines(printing->file, lua_tostring(L, -1), printing->indent);
-	return 0;
-}
-
-/* Asked for by a task of the VM itself, on the stack of that one. */
-static void print_stack(struct rt_task *task, FILE *file, int indent)
-{
-	struct vm *vm = lua_task_vm(lua_task(task));
-	struct lua_task *current = lua_task_current();
-	struct printing printing = {lua_task(task), file, indent};
-	bool own = current && lua_task_vm(current) == vm;
-	lua_State *running = own ? probe_state(vm->running) : NULL;
-
-	if (!lua_task(task)->started)
-		return;
-	if (lua_cpcall(running ? running : vm->L, print_traceback, &printing) != 0)
-		lua_pop(running ? running : vm->L, 1);
-}
-
-/* Hooks are not called in compiled code: a task that never leaves it is only named. */
-static void print_overtime(lua_State *L, lua_Debug *ar)
-{
-	(void)ar;
-	lua_sethook(L, NULL, 0, 0);
-	luaL_traceback(L, L, NULL, 0);
-	fprintf(stderr, "%s\n", lua_tostring(L, -1));
-	lua_pop(L, 1);
-}
-
-static void overtime(const struct rt_task *task)
-{
-	const struct lua_task *self = lua_task(task);
-
-	if (!lua_gethook(coroutine(self)))
-		lua_sethook(coroutine(self), print_overtime, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
-}
-
-/* Async-signal-unsafe in theory, but the process is about to die anyway, and this allocates nothing. */
-static void report(const struct rt_task *task)
-{
-	enum { LEVELS = 20 };
-	const struct lua_task *self = lua_task(task);
-	void **running = lua_task_vm(self)->running;
-	lua_State *L = running && *running ? *running : coroutine(self);
-	lua_Debug ar;
-
-	for (int level = 0; level < LEVELS && lua_getstack(L, level, &ar); level++) {
-		char line[16];
-
-		lua_getinfo(L, "Sl", &ar);
-		overflow_print("\t");
-		overflow_print(ar.short_src);
-		if (ar.currentline > 0) {
-			snprintf(line, sizeof line, ":%d", ar.currentline);
-			overflow_print(line);
-		}
-		overflow_print("\n");
-	}
-}
-
 const struct task_ops lua_task_ops = {
 	.resume = resume,
 	.park = park,
 	.ended = ended,
-	.name = name_of,
-	.site = site_of,
-	.title = title_of,
-	.ids = ids_of,
-	.print_stack = print_stack,
-	.report = report,
-	.overtime = overtime,
+	.name = lua_task_name,
+	.site = lua_task_site_of,
+	.title = lua_task_title,
+	.ids = lua_task_ids,
+	.print_stack = lua_task_print_stack,
+	.report = lua_task_report,
+	.overtime = lua_task_overtime,
 };
 
 /* ---- For the rest of the binding ---- */
@@ -494,7 +366,7 @@ struct lua_task *lua_task_current(void)
 {
 	struct rt_task *task = self_get()->task;
 
-	return task && task->home->ops == &lua_task_ops ? lua_task(task) : NULL;
+	return task && task->home->ops == &lua_task_ops ? lua_task_of(task) : NULL;
 }
 
 struct lua_task *lua_task_running(lua_State *L, struct vm *vm, const char *function)
@@ -541,24 +413,11 @@ void lua_task_push(lua_State *L, const struct lua_task *task)
 	lua_xmove(anchors, L, 1);
 }
 
-void lua_task_traceback(lua_State *L, struct lua_task *task)
-{
-	lua_State *waiting = carrier_state(task);
-
-	if (!waiting || waiting == coroutine(task)) {
-		luaL_traceback(L, coroutine(task), NULL, 0);
-		return;
-	}
-	luaL_traceback(L, waiting, NULL, 0);
-	luaL_traceback(L, coroutine(task), "\nin a coroutine of", 0);
-	lua_concat(L, 2);
-}
-
 struct rt_task *lua_task_next(struct task_group *group, struct rt_task *task)
 {
 	struct vm *vm = container_of(group, struct vm, group);
 
-	for (int i = task ? lua_task(task)->slot + 1 : 0; i < vm->slot_count; i++) {
+	for (int i = task ? lua_task_of(task)->slot + 1 : 0; i < vm->slot_count; i++) {
 		struct lua_task *next = slot_task(&vm->slots[i]);
 
 		if (next)

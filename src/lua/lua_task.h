@@ -23,6 +23,11 @@ struct lua_task {
 
 extern const struct task_ops lua_task_ops;
 
+static inline struct lua_task *lua_task_of(const struct rt_task *task)
+{
+	return container_of(task, struct lua_task, task);
+}
+
 static inline struct vm *lua_task_vm(const struct lua_task *task)
 {
 	return container_of(task->task.home, struct vm, home);
