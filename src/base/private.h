@@ -43,6 +43,7 @@
 #define error_name rt__error_name
 #define error_text rt__error_text
 #define event_wait_case rt__event_wait_case
+#define failure_locate rt__failure_locate
 #define failure_note rt__failure_note
 #define failure_open rt__failure_open
 #define failure_print rt__failure_print
@@ -198,6 +199,8 @@
 #define stack_pool_stats rt__stack_pool_stats
 #define stack_release rt__stack_release
 #define strand_init rt__strand_init
+#define strand_retire rt__strand_retire
+#define strands_free rt__strands_free
 #define sync_await rt__sync_await
 #define sync_complete rt__sync_complete
 #define sync_complete_all rt__sync_complete_all
@@ -242,6 +245,7 @@
 #define vm_create rt__vm_create
 #define vm_destroy rt__vm_destroy
 #define vm_error rt__vm_error
+#define vm_forget rt__vm_forget
 #define vm_new rt__vm_new
 #define vm_of rt__vm_of
 #define vm_protect rt__vm_protect
