@@ -162,6 +162,7 @@ struct rt_runtime {
 	const struct rt_runtime_ops *ops;
 	struct rt_task *tasks; /* C tasks, all of them */
 	void *task_groups; /* others, for lists */
+	void *strands; /* that have ended while they were scheduled */
 	uint32_t last_task_id;
 	size_t task_count; /* tasks that have not ended, of every kind */
 	bool *drained; /* set when task_count becomes 0; may be NULL */
@@ -170,7 +171,7 @@ struct rt_runtime {
 	size_t stack_size;
 	void *stacks; /* the library's cache of C stacks */
 	void *watchdog; /* or NULL */
-	rt_time drain_end; /* while drained is set and the clock is virtual: the real time when run() gives up */
+	rt_time drain_end; /* with drained and a virtual clock: the real time when run() gives up */
 };
 
 /*

@@ -46,7 +46,7 @@ end
 
 local function first_line(err)
   local ok, text = pcall(tostring, err)
-  return ok and text:match("^[^\n]*") or ("(error object is a %s value)"):format(type(err))
+  return ok and type(text) == "string" and text:match("^[^\n]*") or ("(error object is a %s value)"):format(type(err))
 end
 
 local function describe(failed)
@@ -185,6 +185,7 @@ function M.scope(fn, options)
 end
 
 -- Shields that have been left, for reuse: they have finalizers, which make garbage of them expensive.
+local IDLE_KEPT = 256
 local idle, idle_count = {}, 0
 
 local function enter_shield()
@@ -197,8 +198,10 @@ end
 
 local function finish_shielded(shield, ok, ...)
   core.shield_leave(shield)
-  idle_count = idle_count + 1
-  idle[idle_count] = shield
+  if idle_count < IDLE_KEPT then
+    idle_count = idle_count + 1
+    idle[idle_count] = shield
+  end
   if ok then return ... end
   error((...), 0)
 end

@@ -51,6 +51,7 @@
 #define error_name rt__error_name
 #define error_text rt__error_text
 #define event_wait_case rt__event_wait_case
+#define failure_locate rt__failure_locate
 #define failure_note rt__failure_note
 #define failure_open rt__failure_open
 #define failure_print rt__failure_print
@@ -228,6 +229,8 @@
 #define stats_of rt__stats_of
 #define stats_quantile rt__stats_quantile
 #define strand_init rt__strand_init
+#define strand_retire rt__strand_retire
+#define strands_free rt__strands_free
 #define suite_close rt__suite_close
 #define suite_expect rt__suite_expect
 #define suite_failure rt__suite_failure
@@ -277,6 +280,7 @@
 #define vm_create rt__vm_create
 #define vm_destroy rt__vm_destroy
 #define vm_error rt__vm_error
+#define vm_forget rt__vm_forget
 #define vm_new rt__vm_new
 #define vm_of rt__vm_of
 #define vm_protect rt__vm_protect

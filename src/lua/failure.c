@@ -114,6 +114,27 @@ static char *describe(lua_State *L, const struct lua_task *task, int error, int 
 	return copy;
 }
 
+void failure_locate(lua_State *L)
+{
+	static const char head[] = "stack traceback:\n\t";
+	const char *traceback = lua_tostring(L, -1); /* begins with head */
+	const char *message = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+	const char *source = traceback + strlen(head), *end = strstr(source, ": in ");
+
+	if (!end || strncmp(source, "[C]", 3) == 0 || strncmp(message, source, (size_t)(end - source)) != 0)
+		return;
+	const char *line = message + (end - source);
+	size_t length = 1 + strspn(line + (*line == ':'), "0123456789");
+
+	if (*line != ':' || length == 1 || line[length] != ':')
+		return;
+	lua_pushlstring(L, traceback, (size_t)(end - traceback));
+	lua_pushlstring(L, line, length);
+	lua_pushstring(L, end);
+	lua_concat(L, 3);
+	lua_replace(L, -2);
+}
+
 void failure_note(lua_State *L, struct lua_task *task)
 {
 	struct vm *vm = lua_task_vm(task);

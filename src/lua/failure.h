@@ -12,6 +12,12 @@
 #include "lua/lua_task.h"
 
 /*
+ * An error of the VM itself leaves no line in the traceback for the function in which it happened, as its
+ * frame is gone by then; but the message has it. Completes the traceback on top of L, above the error.
+ */
+void failure_locate(lua_State *L);
+
+/*
  * Notes the failure of task, whose error and traceback (a string) are on top of L:
  * puts both into a new table, which is left on top instead. May raise.
  */

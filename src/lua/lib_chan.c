@@ -98,7 +98,7 @@ static int chan_collect(lua_State *L)
 
 	if (!chan->codec)
 		rt_chan_destroy(chan->chan);
-	chan->chan = NULL;
+	vm_forget(L);
 	return 0;
 }
 

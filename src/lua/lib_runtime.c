@@ -48,6 +48,18 @@ static int runtimes(lua_State *L)
 	return 1;
 }
 
+static int start(struct vm *vm, const struct main_options *options, struct rt_runtime **runtime)
+{
+	int err = runtime_open(options->ops, &options->runtime, runtime);
+
+	if (err < 0)
+		return err;
+	err = vm_start(vm, *runtime);
+	if (err < 0)
+		runtime_close(*runtime);
+	return err;
+}
+
 static void end(struct vm *vm, struct rt_runtime *runtime)
 {
 	main_task_end(vm);
@@ -65,11 +77,10 @@ static int run_main(lua_State *L)
 	main_options_check(L, 1, &options);
 	if (rt_runtime_current())
 		return vm_error(L, "a runtime is already running on this thread");
-	int err = runtime_open(options.ops, &options.runtime, &runtime);
+	int err = start(vm, &options, &runtime);
 
 	if (err < 0)
 		return vm_error(L, "cannot start the runtime: %s", error_text(err));
-	vm_start(vm, runtime);
 	vm->failed = 0;
 	int count = main_task_run(L, vm, lua_gettop(L) - 2, NULL);
 

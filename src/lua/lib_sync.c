@@ -96,6 +96,7 @@ static int mutex_new(lua_State *L)
 static int mutex_collect(lua_State *L)
 {
 	rt_mutex_destroy(check(L, OBJECT_MUTEX));
+	vm_forget(L);
 	return 0;
 }
 
@@ -143,6 +144,7 @@ static int semaphore_new(lua_State *L)
 static int semaphore_collect(lua_State *L)
 {
 	rt_semaphore_destroy(check(L, OBJECT_SEMAPHORE));
+	vm_forget(L);
 	return 0;
 }
 
@@ -196,6 +198,7 @@ static int event_new(lua_State *L)
 static int event_collect(lua_State *L)
 {
 	rt_event_destroy(check(L, OBJECT_EVENT));
+	vm_forget(L);
 	return 0;
 }
 
@@ -246,6 +249,7 @@ static int wait_group_new(lua_State *L)
 static int wait_group_collect(lua_State *L)
 {
 	rt_wait_group_destroy(check(L, OBJECT_WAIT_GROUP));
+	vm_forget(L);
 	return 0;
 }
 

@@ -33,7 +33,7 @@ static lua_State *coroutine(const struct lua_task *task)
 
 /* ---- Slots: the coroutines of a VM ---- */
 
-/* Not by realloc(): the watchdog's signal, which may come in the middle of it, finds the array in vm->slots. */
+/* Not by realloc(): the watchdog's signal may come in the middle of it and looks at vm->slots. */
 static int grow_slots(struct vm *vm)
 {
 	int capacity = vm->slot_capacity + vm->slot_capacity / 4 + 16;
@@ -163,6 +163,7 @@ static void note_error(lua_State *M, struct lua_task *task)
 	lua_pushvalue(L, -1);
 	lua_xmove(L, M, 1);
 	lua_task_traceback(M, task);
+	failure_locate(M);
 	task->outcome = cancelled ? OUTCOME_CANCELLED : OUTCOME_ERROR;
 	if (!cancelled) {
 		failure_note(M, task);

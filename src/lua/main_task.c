@@ -10,6 +10,7 @@
 #include "lua/lua_task.h"
 #include "runtime/lifecycle.h"
 #include "runtime/signals.h"
+#include "task/fiber_task.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -111,10 +112,27 @@ size_t main_task_report_left(const struct vm *vm)
 	return count > 0 ? (size_t)count : 0;
 }
 
-void main_task_end(struct vm *vm)
+/* C tasks are nobody's: they end with the last of those that use the runtime. */
+static void cancel_all(struct vm *vm)
 {
 	vm_cancel(vm);
-	if (runtime_drain(vm->runtime, LIFECYCLE_GRACE) == 0)
+	if (vm->runtime->users == 1)
+		fiber_tasks_cancel(vm->runtime);
+}
+
+/* rtlua_close() after rtlua_run(): those that are left have had their time. */
+static bool has_given_up(const struct vm *vm)
+{
+	return vm->given_up > 0 && vm->runtime->users == 1 && vm->runtime->task_count == vm->given_up;
+}
+
+void main_task_end(struct vm *vm)
+{
+	if (has_given_up(vm))
+		return;
+	cancel_all(vm);
+	vm->given_up = runtime_drain(vm->runtime, LIFECYCLE_GRACE);
+	if (vm->given_up == 0)
 		return;
 	for (int i = 0; i < vm->slot_count; i++) {
 		struct lua_task *task = slot_task(&vm->slots[i]);

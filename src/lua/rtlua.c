@@ -113,11 +113,12 @@ int rtlua_open(struct rtlua **lua, const struct rtlua_options *options)
 		err = make_state(created, options->name ? options->name : "rtlua");
 	else
 		created->runtime = NULL;
+	if (err == 0)
+		err = vm_start(created->vm, created->runtime);
 	if (err < 0) {
 		rtlua_close(created);
 		return err;
 	}
-	vm_start(created->vm, created->runtime);
 	*lua = created;
 	return 0;
 }

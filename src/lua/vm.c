@@ -13,6 +13,7 @@
 #include "lua/probe.h"
 #include "lua/site.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,13 +111,17 @@ struct vm *vm_create(lua_State *L, const char *name)
 	return vm;
 }
 
-void vm_start(struct vm *vm, struct rt_runtime *runtime)
+int vm_start(struct vm *vm, struct rt_runtime *runtime)
 {
+	vm->strand = malloc(sizeof *vm->strand);
+	if (!vm->strand)
+		return -ENOMEM;
 	vm->runtime = runtime;
-	strand_init(&vm->strand, &runtime->executor);
-	vm->home = (struct task_home){&vm->strand.executor, &lua_task_ops};
+	strand_init(vm->strand, &runtime->executor);
+	vm->home = (struct task_home){&vm->strand->executor, &lua_task_ops};
 	vm->group.next_task = lua_task_next;
 	task_groups_add(runtime, &vm->group);
+	return 0;
 }
 
 void vm_cancel(struct vm *vm)
@@ -147,6 +152,8 @@ void vm_stop(struct vm *vm)
 	carriers_trim(vm, 0);
 	stack_pool_destroy(vm->stacks);
 	vm->stacks = NULL;
+	strand_retire(vm->strand, &vm->runtime->strands);
+	vm->strand = NULL;
 	vm->runtime = NULL;
 }
 
@@ -257,4 +264,10 @@ void vm_set_class(lua_State *L, struct vm *vm, enum object_kind kind, const char
 	lua_setfield(L, -2, "__metatable");
 	lua_pop(L, 1);
 	lua_setfield(L, -2, title);
+}
+
+void vm_forget(lua_State *L)
+{
+	lua_pushnil(L);
+	lua_setmetatable(L, 1);
 }

@@ -47,7 +47,7 @@ static inline struct lua_task *slot_task(const struct slot *slot)
 }
 
 struct vm {
-	struct strand strand;
+	struct strand *strand;
 	struct task_home home; /* of its tasks */
 	struct task_group group;
 	struct rt_runtime *runtime; /* NULL: not started */
@@ -68,7 +68,8 @@ struct vm {
 	struct site_table *sites;
 	struct failure *failures; /* of tasks that nobody has joined yet */
 	struct rt_timer failure_timer;
-	struct wait_timer *idle_timers; /* for tasks that wait with their carrier given back; linked by task */
+	struct wait_timer
+		*idle_timers; /* for tasks that wait with their carrier given back; linked by task */
 	struct lua_wait *waits, *idle_waits; /* of src/sync: in use, and for reuse */
 	unsigned failed; /* how many of them have been reported */
 	uint8_t *hook_mask; /* of LuaJIT, or NULL: see probe.h */
@@ -76,6 +77,7 @@ struct vm {
 	struct rt_scope_child *idle_children; /* records of tasks in scopes, linked by next */
 	struct child_chunk *child_chunks; /* where they are; see lib_scope.c */
 	bool has_locals; /* local values of tasks are in use */
+	size_t given_up; /* as many tasks as have ignored their cancellation at an end */
 	bool refused; /* a wait where none is possible has been reported */
 	const char *name; /* before messages: "rtlua" */
 	char *buffer; /* VM_BUFFER bytes that a try reads into */
@@ -89,8 +91,9 @@ struct vm *vm_create(lua_State *L, const char *name);
 /* The VM of L, or NULL. */
 struct vm *vm_of(lua_State *L);
 
-/* Binds the VM to a runtime of this thread, and ends that: tasks that are left are abandoned. */
-void vm_start(struct vm *vm, struct rt_runtime *runtime);
+/* Binds the VM to a runtime of this thread, and ends that: tasks that are left are abandoned. 0 or -ENOMEM.
+ */
+int vm_start(struct vm *vm, struct rt_runtime *runtime);
 void vm_stop(struct vm *vm);
 
 /* Cancels every task of the VM. */
@@ -128,6 +131,9 @@ void *vm_new(lua_State *L, struct vm *vm, enum object_kind kind, size_t size);
  */
 void vm_set_class(lua_State *L, struct vm *vm, enum object_kind kind, const char *title,
 		  const luaL_Reg *metamethods, const luaL_Reg *methods);
+
+/* For a finalizer: the object at index 1 is none from here on, in other finalizers that still reach it. */
+void vm_forget(lua_State *L);
 
 /* ---- Arguments and results ---- */
 

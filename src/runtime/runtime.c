@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "platform/clock.h"
 #include "platform/overflow.h"
+#include "sched/strand.h"
 #include "sched/watchdog.h"
 #include "task/fiber_task.h"
 
@@ -158,13 +159,14 @@ void runtime_close(struct rt_runtime *runtime)
 	watchdog_destroy(runtime->watchdog);
 	fiber_tasks_abandon(runtime);
 	struct rt_task *left = runtime->tasks;
-	void *stacks = runtime->stacks;
+	void *stacks = runtime->stacks, *strands = runtime->strands;
 
 	overflow_unguard_thread();
 	fiber_finish(&self->thread);
 	self->runtime = NULL;
 	self->fiber = NULL;
 	runtime->ops->destroy(runtime);
+	strands_free(strands);
 	/* Only now: watches of theirs lie on their stacks. */
 	fiber_tasks_finish(left, stacks);
 }

@@ -8,6 +8,8 @@
 #include "base/list.h"
 #include "task/self.h"
 
+#include <stdlib.h>
+
 static void schedule_self(struct strand *strand)
 {
 	strand->scheduled = true;
@@ -23,10 +25,24 @@ static void schedule(struct rt_executor *executor, struct rt_runnable *runnable)
 		schedule_self(strand);
 }
 
+static void free_retired(struct strand *strand)
+{
+	void **link = strand->retired;
+
+	while (*link != strand)
+		link = &((struct strand *)*link)->next;
+	*link = strand->next;
+	free(strand);
+}
+
 static void run(struct rt_runnable *runnable)
 {
 	struct strand *strand = container_of(runnable, struct strand, runnable);
 
+	if (strand->retired) {
+		free_retired(strand);
+		return;
+	}
 	int batch = strand->queue.seeded ? 1 : STRAND_BATCH;
 
 	for (int i = 0; i < batch; i++) {
@@ -49,4 +65,25 @@ void strand_init(struct strand *strand, struct rt_executor *parent)
 		.parent = parent,
 		.queue.seeded = self_get()->seeded,
 	};
+}
+
+void strand_retire(struct strand *strand, void **retired)
+{
+	if (!strand || !strand->scheduled) {
+		free(strand);
+		return;
+	}
+	strand->next = *retired;
+	strand->retired = retired;
+	*retired = strand;
+}
+
+void strands_free(void *retired)
+{
+	while (retired) {
+		struct strand *strand = retired;
+
+		retired = strand->next;
+		free(strand);
+	}
 }

@@ -16,12 +16,23 @@ struct strand {
 	struct rt_executor *parent;
 	struct queue queue;
 	bool scheduled;
+	void **retired, *next; /* the list that it is in; NULL: in use */
 };
 
 /* How many runnables run before the parent's others get their turn; one, where chance decides. */
 enum { STRAND_BATCH = 64 };
 
 void strand_init(struct strand *strand, struct rt_executor *parent);
+
+/*
+ * Ends a strand whose memory is from malloc(): what is scheduled on it never runs. The memory is
+ * freed at once, or, as nothing leaves the parent's queue but by running, in its last turn there;
+ * until then it is in the list, for strands_free(). NULL is fine.
+ */
+void strand_retire(struct strand *strand, void **retired);
+
+/* Frees those whose parent is gone, and with it their turns. */
+void strands_free(void *retired);
 
 RT_PRIVATE_END
 

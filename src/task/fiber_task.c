@@ -302,10 +302,10 @@ static int child_ended(struct rt_scope_child *child)
 	return result;
 }
 
-/* Of a handle, which may be the caller's own: that of a task of another kind, too. */
-static bool is_child(const struct rt_task *task)
+/* Whether the program owns it: not that of a scope's task, nor what rt_task_current() gives in Lua's. */
+static bool is_handle(const struct rt_task *task)
 {
-	return task->home->ops == &fiber_task_ops && fiber_task(task)->child.ended;
+	return task->home->ops == &fiber_task_ops && !fiber_task(task)->child.ended;
 }
 
 struct rt_task *rt_scope_spawn_with(struct rt_scope *scope, rt_task_fn *fn, void *arg,
@@ -337,7 +337,7 @@ int rt_join(struct rt_task *target, int *result, rt_time deadline)
 {
 	struct rt_task *task = self_get()->task;
 
-	if (!target || is_child(target))
+	if (!target || !is_handle(target))
 		return -EINVAL;
 	if (!task)
 		return -EPERM;
@@ -355,7 +355,7 @@ int rt_join(struct rt_task *target, int *result, rt_time deadline)
 
 void rt_detach(struct rt_task *task)
 {
-	if (task && !is_child(task))
+	if (task && is_handle(task))
 		release(fiber_task(task));
 }
 

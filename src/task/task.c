@@ -145,7 +145,7 @@ static bool outlasts(const struct rt_task *target, const struct rt_task *task)
 	return false;
 }
 
-/* Whether target outlasts task, or joins one that does, and so on. No chain of joins is ever closed, so it ends. */
+/* Whether target outlasts task, or joins one that does, and so on. No chain of joins is ever closed. */
 static bool joins(const struct rt_task *target, const struct rt_task *task)
 {
 	while (!outlasts(target, task)) {

@@ -180,7 +180,7 @@ int wait_end(struct rt_task *task);
 /* wait_begin, park until over, wait_end. Suspends. */
 int task_suspend(struct rt_task *task, rt_time deadline);
 
-/* Publishes task's waiter on the end of target. Returns 0, or -EDEADLK where target waits for task, or will. */
+/* Publishes task's waiter on the end of target. 0, or -EDEADLK where target waits for task, or will. */
 int task_await(struct rt_task *task, struct rt_task *target);
 
 /* Publishes a wait that is over at once but lets the others run first. */

@@ -360,6 +360,100 @@ START_TEST(a_host_has_its_own_codec)
 }
 END_TEST
 
+/* ---- Ten thousand tasks of both kinds ---- */
+
+enum { TASKS = 10000 };
+
+static double sent[TASKS];
+static int sent_count, at_work; /* those that have got as far as to wait */
+
+/* app.at_work(): the two kinds take turns of many tasks at a time, so one yield is not enough. */
+static int count_at_work(lua_State *L)
+{
+	lua_pushinteger(L, at_work);
+	return 1;
+}
+
+static int send_one(void *arg)
+{
+	at_work++;
+	return rt_chan_send(numbers, arg, RT_FOREVER);
+}
+
+/* app.send(number): in a C task of its own. */
+static int spawn_sender(lua_State *L)
+{
+	sent[sent_count] = lua_tonumber(L, 1);
+	rt_detach(rt_spawn(send_one, &sent[sent_count++]));
+	return 0;
+}
+
+static int next_number = 1;
+
+static int receive_next(void *arg)
+{
+	double value;
+
+	(void)arg;
+	at_work++;
+	ck_assert_int_eq(rt_chan_recv(numbers, &value, RT_FOREVER), 0);
+	/* The even ones are the Lua tasks'. */
+	ck_assert_int_eq((int)value, next_number);
+	next_number += 2;
+	return 0;
+}
+
+static int spawn_receiver(lua_State *L)
+{
+	(void)L;
+	rt_detach(rt_spawn(receive_next, NULL));
+	return 0;
+}
+
+/* Each task waits before the next one is spawned, so that their order is known. */
+START_TEST(many_senders_of_both_kinds_are_served_in_order)
+{
+	struct rtlua *lua = open_engine(0);
+
+	ck_assert_int_eq(rtlua_register(lua, "app.send", spawn_sender), 0);
+	ck_assert_int_eq(rtlua_register(lua, "app.at_work", count_at_work), 0);
+	ck_assert_int_eq(run(lua, "local app = require('app')\n"
+				  "for i = 1, 10000, 2 do\n"
+				  "  app.send(i)\n"
+				  "  while app.at_work() <= i / 2 do rt.yield() end\n"
+				  "  rt.spawn(numbers.send, numbers, i + 1) rt.yield()\n"
+				  "end\n"
+				  "for i = 1, 10000 do assert(numbers:recv() == i, i) end\n"
+				  "assert(select(3, numbers:try_recv()) == 'EAGAIN')\n"),
+			 0);
+	ck_assert_int_eq(sent_count, TASKS / 2);
+	close_engine(lua);
+}
+END_TEST
+
+START_TEST(many_receivers_of_both_kinds_are_served_in_order)
+{
+	struct rtlua *lua = open_engine(0);
+
+	ck_assert_int_eq(rtlua_register(lua, "app.receive", spawn_receiver), 0);
+	ck_assert_int_eq(rtlua_register(lua, "app.at_work", count_at_work), 0);
+	ck_assert_int_eq(run(lua, "local app, last, tasks = require('app'), 0, {}\n"
+				  "local function take(i) assert(numbers:recv() == i) last = i end\n"
+				  "for i = 1, 10000, 2 do\n"
+				  "  app.receive()\n"
+				  "  while app.at_work() <= i / 2 do rt.yield() end\n"
+				  "  tasks[#tasks + 1] = rt.spawn(take, i + 1) rt.yield()\n"
+				  "end\n"
+				  "for i = 1, 10000 do numbers:send(i) end\n"
+				  "for _, task in ipairs(tasks) do task:await() end\n"
+				  "assert(last == 10000)\n"
+				  "assert(select(3, numbers:try_send(1)) == 'EAGAIN')\n"),
+			 0);
+	ck_assert_int_eq(next_number, TASKS + 1);
+	close_engine(lua);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("chan");
@@ -369,6 +463,8 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, lua_receives_from_c, 0, count);
 	tcase_add_loop_test(tcase, c_receives_from_lua, 0, count);
+	tcase_add_test(tcase, many_senders_of_both_kinds_are_served_in_order);
+	tcase_add_test(tcase, many_receivers_of_both_kinds_are_served_in_order);
 	tcase_add_test(tcase, codecs_refuse_other_values);
 	tcase_add_test(tcase, what_is_not_received_is_dropped);
 	tcase_add_test(tcase, a_string_without_data_is_empty);

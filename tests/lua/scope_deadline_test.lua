@@ -134,6 +134,7 @@ end)
 -- ---- Every function that waits, under a deadline that has passed or passes ----
 
 local never -- a task that does not end
+local held, taken, busy = rt.sync.mutex(), rt.sync.semaphore(1), rt.sync.wait_group()
 local waits = {}
 local function wait(name, fn) waits[name] = fn end
 
@@ -145,6 +146,17 @@ wait("await", function() never:await() end)
 wait("join", function() never:join() end)
 wait("join with a timeout", function() never:join(60) end)
 wait("a scope's end", function() scope(function(s) s:spawn(rt.sleep, 60) end) end)
+wait("recv", function() rt.sync.channel():recv() end)
+wait("recv with a timeout", function() rt.sync.channel():recv(60) end)
+wait("iter", function() for _ in rt.sync.channel():iter() do return end end)
+wait("send", function() rt.sync.channel():send(1) end)
+wait("lock", function() held:lock() end)
+wait("with", function() held:with(error) end)
+wait("acquire", function() taken:acquire() end)
+wait("an event's wait", function() rt.sync.event():wait() end)
+wait("a wait group's wait", function() busy:wait() end)
+wait("select", function() rt.select{rt.sync.channel(), {rt.sync.channel(), 1}, rt.sync.event(), never} end)
+wait("select with a timeout", function() rt.select{rt.sync.channel(), timeout = 60} end)
 wait("connect", function()
   -- Loopback answers at once, so that the first attempt may succeed: the others must wait.
   local listener = assert(net.tcp.listen("127.0.0.1:0"))
@@ -223,9 +235,51 @@ wait("require of a module that another task loads", function()
   error(err, 0)
 end)
 
-never = rt.spawn(function() rt.sleep(HUGE) end)
+never = rt.spawn(function() held:lock() rt.sleep(HUGE) end)
+taken:acquire()
+busy:add()
+rt.yield()
+
+-- Which of two deadlines ends a wait: which of them expire.
+local nestings = {
+  {"inner shorter", outer = 60, inner = 0.002, inner_expires = true},
+  {"outer shorter", outer = 0.002, inner = 60, outer_expires = true},
+  {"equal", outer = 0.002, inner = 0.002, inner_expires = true, outer_expires = true},
+  {"inner expired", outer = 60, inner = -1, inner_expires = true},
+  {"outer expired", outer = -1, inner = 60, outer_expires = true},
+}
+
+local function with_timeout(deadline, fn) return rt.timeout(deadline - rt.now(), fn) end
+local function with_scope(deadline, fn) return scope(fn, {deadline = deadline}) end
+
+-- Gives whether the inner one, and the outer one, has expired.
+local function nest(nesting, outer, inner, fn)
+  local now, inner_result, after = rt.now()
+  local _, outer_message = outer(now + nesting.outer, function()
+    local ok, _, message = pcall(inner, now + nesting.inner, fn)
+    inner_result = ok and message or "cancelled"
+    after = pcall(rt.yield)
+    rt.yield()
+  end)
+  return inner_result == "timeout", outer_message == "timeout", after
+end
 
 for name, fn in pairs(waits) do
+  for _, nesting in ipairs(nestings) do
+    test(("%s under two deadlines, %s"):format(name, nesting[1]), function(t)
+      -- Seconds from now cannot be exactly equal.
+      local kinds = nesting.outer == nesting.inner and {with_scope} or {with_timeout, with_scope}
+      for _, outer in ipairs(kinds) do
+        for _, inner in ipairs(kinds) do
+          local inner_expired, outer_expired, goes_on = nest(nesting, outer, inner, fn)
+          t:equal(inner_expired, nesting.inner_expires or false)
+          t:equal(outer_expired, nesting.outer_expires or false)
+          t:equal(goes_on, not nesting.outer_expires)
+        end
+      end
+    end)
+  end
+
   -- Waits that come to an end in another way would fail the scope or give a result.
   for _, seconds in ipairs {-1, 0.002} do
     test(("%s under a deadline of %g s"):format(name, seconds), function(t)

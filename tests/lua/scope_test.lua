@@ -143,6 +143,22 @@ test("the first error in time is raised, the others are attached", function(t)
   t:equal(kept.errors[3], "third")
 end)
 
+test("the others may be of any kind, and have bad texts", function(t)
+  local err = t:error(function()
+    scope(function(s)
+      s:spawn(error, "first")
+      for _, text in ipairs{function() return 42 end, function() error "worse" end, function() return {} end} do
+        s:spawn(function()
+          pcall(rt.sleep, 60)
+          error(setmetatable({}, {__tostring = text}))
+        end)
+      end
+      rt.sleep(60)
+    end)
+  end, "^first")
+  t:equal(select(2, err:gsub("error object is a table value", "")), 3)
+end)
+
 test("of very many errors some are shown", function(t)
   local err = t:error(function()
     scope(function(s)

@@ -97,6 +97,21 @@ test("a scope around it is cancelled: it waits on", function(t)
   t:equal(cleaned, true)
 end)
 
+test("thousands at once are garbage afterwards", function(t)
+  local function many(fn)
+    local tasks = {}
+    for i = 1, 20000 do tasks[i] = rt.spawn(fn) end
+    for i = 1, #tasks do tasks[i]:await() end
+    tasks = nil
+    collectgarbage()
+    collectgarbage()
+    return collectgarbage("count")
+  end
+  local before = many(function() pcall(rt.yield) end)
+  local kept = many(function() shield(rt.yield) end) - before
+  t:ok(kept < 500, ("%d KiB are kept"):format(kept))
+end)
+
 test("shields in each other", function(t)
   local after
   t:equal(in_cancelled_task(function()

@@ -382,6 +382,31 @@ check.test("loops that never wait give way", function(t)
   end
 end)
 
+check.test("finalizers meet objects that have gone before them", function(t)
+  local code = [[
+    local rt = require "rt"
+    local uses = {
+      function(o) return o.chan:try_send(1) end, function(o) return rt.select{o.chan} end,
+      function(o) return o.mutex:try_lock() end, function(o) return o.semaphore:release() end,
+      function(o) return o.event:set() end, function(o) return o.group:add(1) end,
+    }
+    objects = {}
+    local function leave(use)
+      local proxy = newproxy(true)
+      getmetatable(proxy).__gc = function() print(pcall(use, objects)) end
+      objects[#objects + 1] = proxy
+    end
+    for _, use in ipairs(uses) do leave(use) end
+    objects.chan, objects.mutex, objects.semaphore = rt.sync.channel(1), rt.sync.mutex(), rt.sync.semaphore(1)
+    objects.event, objects.group = rt.sync.event(), rt.sync.wait_group()
+    for _, use in ipairs(uses) do leave(use) end
+  ]]
+  local result = program.eval(code)
+  t:equal(result.code, 0)
+  t:equal(select(2, result.stdout:gsub("[^\n]+", "")), 12)
+  t:equal(select(2, result.stdout:gsub("attempt to index field '[^\n]*a userdata value", "")), 5, result.stdout)
+end)
+
 check.test("a program may end while tasks wait", function(t)
   local code = [[
     local rt = require "rt"

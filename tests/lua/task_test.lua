@@ -74,6 +74,23 @@ check.test("await raises the error, with the traceback and the place of the spaw
   t:ok(t:error(function() task:await() end):find("boom"), "raised every time")
 end)
 
+check.test("an error of the VM itself has its line in the traceback too", function(t)
+  local raised, called
+  local function line() return debug.getinfo(2, "l").currentline end
+  local outermost = rt.spawn(function() local none raised = line() none.field = 1 end)
+  local err = t:error(function() outermost:await() end)
+  t:ok(err:find("traceback:\n\t[^\n]*task_test.lua:" .. raised .. ": in function"), err)
+  local function index(none) raised = line() return none.field .. "" end
+  local deeper = rt.spawn(function() called = line() + 1
+    return (index(nil))
+  end)
+  err = t:error(function() deeper:await() end)
+  t:ok(err:find("traceback:\n\t[^\n]*:" .. raised .. ": in [^\n]*\n\t[^\n]*:" .. called .. ": in"), err)
+  local forged = rt.spawn(function() error("[C]:7: in no frame", 0) end)
+  err = t:error(function() forged:await() end)
+  t:ok(err:find("traceback:\n\t[C]: in function 'error'", 1, true), err)
+end)
+
 check.test("an error three tasks deep shows every await and every spawn", function(t)
   local lines = {}
   local function line() return debug.getinfo(2, "l").currentline end

@@ -8,6 +8,8 @@
 
 #include "base/list.h"
 
+#include <stdlib.h>
+
 /* A parent that runs what is scheduled when the test says so. */
 struct parent {
 	struct rt_executor executor;
@@ -80,6 +82,30 @@ START_TEST(nothing_runs_right_away)
 	ck_assert(turn());
 	ck_assert_int_eq(ran, 1);
 	ck_assert(!turn());
+}
+END_TEST
+
+START_TEST(a_retired_one_runs_nothing)
+{
+	struct strand *idle = malloc(sizeof *idle), *busy[3];
+	void *retired = NULL;
+
+	parent = (struct parent){.executor.schedule = schedule_on_parent};
+	strand_init(idle, &parent.executor);
+	strand_retire(idle, &retired);
+	ck_assert_ptr_null(retired);
+	for (int i = 0; i < 3; i++) {
+		busy[i] = malloc(sizeof *busy[i]);
+		strand_init(busy[i], &parent.executor);
+		schedule(busy[i], &probes[i]);
+		strand_retire(busy[i], &retired);
+	}
+	ck_assert_ptr_eq(retired, busy[2]);
+	ck_assert(turn() && turn());
+	ck_assert_int_eq(ran, 0);
+	ck_assert_ptr_eq(retired, busy[2]);
+	strands_free(retired);
+	strand_retire(NULL, &retired);
 }
 END_TEST
 
@@ -161,6 +187,7 @@ int main(void)
 	TCase *tcase = tcase_create("strand");
 
 	tcase_add_test(tcase, nothing_runs_right_away);
+	tcase_add_test(tcase, a_retired_one_runs_nothing);
 	tcase_add_test(tcase, it_is_scheduled_once_and_runs_in_order);
 	tcase_add_test(tcase, the_others_of_the_parent_get_their_turn);
 	tcase_add_test(tcase, one_that_schedules_itself_does_not_starve_the_others);

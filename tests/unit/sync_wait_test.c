@@ -181,6 +181,43 @@ IN_TASK(every_wait_has_a_deadline)
 	close_sources(holder);
 }
 
+struct nesting {
+	rt_time outer, inner; /* from now */
+	int leave_inner, between, leave_outer;
+};
+
+static const struct nesting nestings[] = {
+	{RT_S(1000), RT_MS(1), -ETIMEDOUT, 0, 0},
+	{RT_MS(1), RT_S(1000), 0, -ECANCELED, -ETIMEDOUT},
+	{RT_MS(1), RT_MS(1), -ETIMEDOUT, -ECANCELED, -ETIMEDOUT},
+	{RT_S(1000), -1, -ETIMEDOUT, 0, 0},
+	{-1, RT_S(1000), 0, -ECANCELED, -ETIMEDOUT},
+};
+
+static void wait_nested(wait_fn *wait, const struct nesting *nesting)
+{
+	struct rt_timeout outer, inner;
+	rt_time now = rt_now();
+
+	rt_timeout_enter(&outer, now + nesting->outer);
+	rt_timeout_enter(&inner, now + nesting->inner);
+	ck_assert_int_eq(wait(NULL, RT_FOREVER), -ECANCELED);
+	ck_assert_int_eq(rt_timeout_leave(&inner), nesting->leave_inner);
+	ck_assert_int_eq(rt_yield(), nesting->between);
+	ck_assert_int_eq(rt_timeout_leave(&outer), nesting->leave_outer);
+}
+
+IN_TASK(every_wait_under_two_deadlines)
+{
+	struct rt_task *holder = open_sources();
+
+	for (int i = 0; i < WAITS; i++) {
+		for (size_t j = 0; j < sizeof nestings / sizeof *nestings; j++)
+			wait_nested(waits[i].wait, &nestings[j]);
+	}
+	close_sources(holder);
+}
+
 /* ---- Giving way ---- */
 
 /* The budget is used up and an enclosing timeout has passed: what has happened has happened. */
@@ -270,6 +307,7 @@ int main(void)
 	tcase_add_test(tcase, every_wait_has_a_name_and_is_cancelled);
 	tcase_add_test(tcase, every_wait_of_a_cancelled_task_fails_and_gives_way);
 	tcase_add_test(tcase, every_wait_has_a_deadline);
+	tcase_add_test(tcase, every_wait_under_two_deadlines);
 	tcase_add_test(tcase, giving_way_is_not_ended_by_a_timeout);
 	tcase_add_test(tcase, a_try_does_not_give_way);
 	tcase_add_test(tcase, a_stack_that_cannot_be_left);
