@@ -184,12 +184,13 @@ static void arm(struct alarm *alarm, rt_time deadline)
 START_TEST(timers_wake_the_poll)
 {
 	struct alarm early, late, passed, never, disarmed;
+	rt_time start = rt_now();
 
 	create(NULL);
 	ck_assert(!reactor_has_timers(reactor));
-	arm(&late, rt_in(RT_MS(4)));
-	arm(&disarmed, rt_in(RT_MS(1)));
-	arm(&early, rt_in(RT_MS(2)));
+	arm(&late, start + RT_MS(4));
+	arm(&disarmed, start + RT_MS(1));
+	arm(&early, start + RT_MS(2));
 	arm(&passed, -1);
 	arm(&never, RT_FOREVER);
 	reactor_disarm(reactor, &disarmed.timer);
