@@ -108,7 +108,15 @@ int resolve_begin(const char *text, struct rt_addr *addrs, size_t max, struct re
 	return offload(host, port, resolution);
 }
 
-static void abandon(struct task_wait *wait)
+static void await(struct resolution *resolution, struct rt_task *task, const struct wait_kind *kind)
+{
+	wait_prepare(task, kind, resolution);
+	resolution->waiter = &task->wait.waiter;
+	if (resolution->done)
+		task->wait.result = 0;
+}
+
+static void detach(struct task_wait *wait)
 {
 	struct resolution *resolution = wait->source;
 
@@ -117,12 +125,9 @@ static void abandon(struct task_wait *wait)
 
 void resolve_await(struct resolution *resolution, struct rt_task *task)
 {
-	static const struct wait_kind resolving = {.what = "resolve", .detach = abandon};
+	static const struct wait_kind resolving = {.what = "resolve", .detach = detach};
 
-	wait_prepare(task, &resolving, resolution);
-	resolution->waiter = &task->wait.waiter;
-	if (resolution->done)
-		task->wait.result = 0;
+	await(resolution, task, &resolving);
 }
 
 static int copy_addrs(struct resolution *resolution, struct rt_addr *addrs, size_t max)
@@ -159,6 +164,17 @@ int resolve_end(struct resolution *resolution, int waited, struct rt_addr *addrs
 	return result;
 }
 
+static void abandon(struct task_wait *wait)
+{
+	struct resolution *resolution = wait->source;
+
+	detach(wait);
+	resolution->abandoned = true;
+}
+
+/* A task that is abandoned itself, at the end of the runtime, does not come to resolve_end(). */
+static const struct wait_kind resolving_on_stack = {.what = "resolve", .detach = abandon};
+
 int rt_resolve(const char *text, struct rt_addr *addrs, size_t max, rt_time deadline)
 {
 	struct rt_task *task = self_get()->task;
@@ -169,6 +185,6 @@ int rt_resolve(const char *text, struct rt_addr *addrs, size_t max, rt_time dead
 		return result;
 	if (!task)
 		return resolve_end(resolution, -EPERM, addrs, max);
-	resolve_await(resolution, task);
+	await(resolution, task, &resolving_on_stack);
 	return resolve_end(resolution, task_suspend(task, deadline), addrs, max);
 }

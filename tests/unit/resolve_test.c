@@ -3,6 +3,7 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
+#include "runtime/lifecycle.h"
 #include "sched/pool.h"
 #include "support/in_task.h"
 #include "support/pair.h"
@@ -212,6 +213,32 @@ START_TEST(the_runtime_ends_while_resolving)
 }
 END_TEST
 
+static int resolve_behind_a_shield(void *arg)
+{
+	struct rt_shield shield;
+
+	rt_shield_enter(&shield);
+	return resolve(arg);
+}
+
+static int leave_shielded(void *arg)
+{
+	rt_detach(spawn_task(resolve_behind_a_shield, &for_ever));
+	return leave_resolving(arg);
+}
+
+/* Leak checkers see whether the resolution is freed, whose task never comes back from it. */
+START_TEST(a_task_is_abandoned_while_resolving)
+{
+	bool unblock = false;
+	rt_time start = rt_now();
+
+	ck_assert_int_eq(rt_run(&rt_native, NULL, leave_shielded, &unblock, NULL), 0);
+	ck_assert_int_ge(rt_now() - start, LIFECYCLE_GRACE);
+	unblock_pool();
+}
+END_TEST
+
 /* Abandoned in the middle of getaddrinfo() itself, over and over. */
 IN_TASK(abandoned_under_way)
 {
@@ -259,6 +286,7 @@ int main(void)
 	tcase_add_test(tcase, others_run_meanwhile);
 	tcase_add_test(tcase, it_times_out_and_is_cancelled);
 	tcase_add_loop_test(tcase, the_runtime_ends_while_resolving, 0, 2);
+	tcase_add_test(tcase, a_task_is_abandoned_while_resolving);
 	tcase_add_test(tcase, abandoned_under_way);
 	tcase_add_test(tcase, a_socket_is_destroyed_while_its_peer_is_resolved);
 	suite_add_tcase(suite, tcase);

@@ -303,7 +303,9 @@ START_TEST(a_signal_that_is_not_its_own_is_nothing)
 	raise(SIGURG);
 	watchdog_destroy(watchdog);
 	ck_assert_int_eq(run(raise_urgent, &value, RT_S(100)), 4);
-	raise(SIGURG); /* without a runtime */
+	/* Without a runtime. Valgrind would take the alternate stack, disabled and unmapped as it is. */
+	if (!RUNNING_ON_VALGRIND)
+		raise(SIGURG);
 	ck_assert_int_eq(count_reports(), 0);
 }
 END_TEST
