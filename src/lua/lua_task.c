@@ -33,19 +33,15 @@ static lua_State *coroutine(const struct lua_task *task)
 
 /* ---- Slots: the coroutines of a VM ---- */
 
-/* Not by realloc(): the watchdog's signal may come in the middle of it and looks at vm->slots. */
 static int grow_slots(struct vm *vm)
 {
 	int capacity = vm->slot_capacity + vm->slot_capacity / 4 + 16;
-	struct slot *previous = vm->slots, *slots = malloc((size_t)capacity * sizeof *slots);
+	struct slot *slots = realloc(vm->slots, (size_t)capacity * sizeof *slots);
 
 	if (!slots)
 		return -ENOMEM;
-	if (previous)
-		memcpy(slots, previous, (size_t)vm->slot_count * sizeof *slots);
 	vm->slots = slots;
 	vm->slot_capacity = capacity;
-	free(previous);
 	return 0;
 }
 

@@ -112,10 +112,11 @@ static void print_overtime(lua_State *L, lua_Debug *ar)
 
 void lua_task_overtime(const struct rt_task *task)
 {
-	const struct lua_task *self = lua_task_of(task);
+	/* Any state of the VM will do; a hook is for all of them. */
+	lua_State *L = lua_task_vm(lua_task_of(task))->L;
 
-	if (!lua_gethook(coroutine(self)))
-		lua_sethook(coroutine(self), print_overtime, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+	if (!lua_gethook(L))
+		lua_sethook(L, print_overtime, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
 }
 
 /* Async-signal-unsafe in theory, but the process is about to die anyway, and this allocates nothing. */

@@ -31,7 +31,6 @@ struct reactor {
 	struct event wake_event, alarm_event, kick_event;
 	struct wheel wheel;
 	void (*turn)(void *arg);
-	void (*woken)(void *arg);
 	void *arg;
 };
 
@@ -108,9 +107,6 @@ static void wake(struct rt_waiter **slot)
 		waiter->wake(waiter, 0);
 }
 
-/* The reactor whose loop this thread is in; a watch has no room for a pointer to it. */
-static _Thread_local struct reactor *polling;
-
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
 	struct rt_watch *watch = arg;
@@ -127,9 +123,6 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 		watch->ready |= RT_WRITE;
 		wake(&watch->writer);
 	}
-	/* The watch may be gone after this. */
-	if (polling && polling->woken)
-		polling->woken(polling->arg);
 }
 
 _Static_assert(sizeof(struct event) <= sizeof(((struct rt_watch *)0)->registration),
@@ -176,10 +169,8 @@ bool reactor_has_timers(const struct reactor *reactor)
 
 static int turn_loop(struct reactor *reactor, bool wait)
 {
-	polling = reactor;
 	int err = event_base_loop(reactor->base, wait ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
 
-	polling = NULL;
 	turn_wheel(reactor);
 	return err < 0 ? -EIO : 0;
 }
@@ -302,7 +293,6 @@ int reactor_create(struct reactor **reactor, const struct reactor_options *optio
 	if (!created)
 		return -ENOMEM;
 	created->turn = options->turn;
-	created->woken = options->woken;
 	created->arg = options->arg;
 	created->guest = options->event_base;
 	created->clock = options->clock;

@@ -19,11 +19,6 @@ struct reactor_options {
 	rt_time *clock;
 	/* After reactor_wake() or, in a host's loop, reactor_kick(); also after every batch of timers. */
 	void (*turn)(void *arg);
-	/*
-	 * In reactor_poll(), after each readiness event, whose waiters have been woken; may be NULL. May run
-	 * what was scheduled: its data and the socket's are still in the cache.
-	 */
-	void (*woken)(void *arg);
 	void *arg;
 };
 

@@ -21,9 +21,6 @@
 /* How many runnables run before the reactor is asked for news. */
 enum { BATCH = 64 };
 
-/* How many run after each event of the reactor: whom it woke, and what these have scheduled. */
-enum { EVENT_BATCH = 2 };
-
 /* Virtual clock: what is on its way to a descriptor gets so much real time before a deadline passes. */
 #define SILENCE RT_MS(1)
 
@@ -90,9 +87,9 @@ static void empty_inbox(struct native *self)
 		queue_push(&self->ready, runnable);
 }
 
-static void run_some(struct native *self, int count)
+static void run_batch(struct native *self)
 {
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < BATCH; i++) {
 		struct rt_runnable *next = queue_next(&self->ready);
 
 		if (!next)
@@ -111,17 +108,12 @@ static void turn(void *arg)
 		pool_collect(self->pool);
 }
 
-static void woken(void *arg)
-{
-	run_some(arg, EVENT_BATCH);
-}
-
 static void guest_turn(void *arg)
 {
 	struct native *self = arg;
 
 	turn(self);
-	run_some(self, BATCH);
+	run_batch(self);
 	if (self->ready.head)
 		reactor_kick(self->reactor, true);
 	reactor_hold(self->reactor, self->runtime.task_count > 0);
@@ -237,7 +229,7 @@ static int run(struct rt_runtime *runtime, const bool *done)
 	int err = 0;
 
 	while (err == 0) {
-		run_some(self, BATCH);
+		run_batch(self);
 		if (*done)
 			return 0;
 		if (!self->ready.head && !can_wake(self)) {
@@ -325,7 +317,6 @@ static int create(struct rt_runtime **runtime, const struct rt_runtime_options *
 		.event_base = options->event_base,
 		.clock = virtual ? &created->now : NULL,
 		.turn = options->event_base ? guest_turn : turn,
-		.woken = woken,
 		.arg = created,
 	};
 	int err = reactor_create(&created->reactor, &reactor);
