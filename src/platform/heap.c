@@ -26,7 +26,11 @@ enum {
 	REGION = 1 << 20,
 	SLABS = REGION / SLAB,
 	PAGE = 4096, /* at least one of them is kept of an empty slab: its head */
+	LARGE = 64 << 10, /* from here on objects have mappings of their own, which grow without leaving holes */
 };
+
+/* Where an object of some size is: in a slab, malloc()ed, or mapped. */
+enum kind { SMALL_KIND, MEDIUM_KIND, LARGE_KIND };
 
 /* A freed object. */
 struct cell {
@@ -182,28 +186,59 @@ static void free_small(struct heap *heap, void *object)
 		give_back(heap, slab);
 }
 
-static bool is_small(const struct heap *heap, size_t size)
+static void *map(size_t size)
 {
-	return size <= SMALL && !heap->plain;
+	void *object = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return object == MAP_FAILED ? NULL : object;
+}
+
+static void *remap(void *object, size_t old_size, size_t new_size)
+{
+	void *moved = mremap(object, old_size, new_size, MREMAP_MAYMOVE);
+
+	return moved == MAP_FAILED ? NULL : moved;
+}
+
+static enum kind kind_of(const struct heap *heap, size_t size)
+{
+	if (heap->plain)
+		return MEDIUM_KIND;
+	return size <= SMALL ? SMALL_KIND : size < LARGE ? MEDIUM_KIND : LARGE_KIND;
 }
 
 static void *allocate(struct heap *heap, size_t size)
 {
-	return is_small(heap, size) ? allocate_small(heap, size) : malloc(size);
+	switch (kind_of(heap, size)) {
+	case SMALL_KIND:
+		return allocate_small(heap, size);
+	case MEDIUM_KIND:
+		return malloc(size);
+	default:
+		return map(size);
+	}
 }
 
 static void release(struct heap *heap, void *object, size_t size)
 {
-	if (is_small(heap, size))
+	switch (kind_of(heap, size)) {
+	case SMALL_KIND:
 		free_small(heap, object);
-	else
+		break;
+	case MEDIUM_KIND:
 		free(object);
+		break;
+	default:
+		munmap(object, size);
+	}
 }
 
 static void *resize(struct heap *heap, void *object, size_t old_size, size_t new_size)
 {
-	if (!is_small(heap, old_size) && !is_small(heap, new_size))
-		return realloc(object, new_size);
+	enum kind kind = kind_of(heap, old_size);
+
+	if (kind == kind_of(heap, new_size) && kind != SMALL_KIND)
+		return kind == MEDIUM_KIND ? realloc(object, new_size) : remap(object, old_size, new_size);
 	void *moved = allocate(heap, new_size);
 
 	if (!moved)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Memory for an interpreter: small objects in slabs by size, without a header for each; the rest by
- * malloc(). A slab that becomes empty gives its pages back. Made for what LuaJIT does: it
- * tells the size of what it frees, and most of it is small, of few sizes, and in great numbers.
- * A heap belongs to one thread at a time.
+ * malloc() or, from 64 KiB on, in mappings of their own. A slab that becomes empty gives its pages
+ * back. Made for what LuaJIT does: it tells the size of what it frees, and most of it is small, of
+ * few sizes, and in great numbers. A heap belongs to one thread at a time.
  * (The idea is that of Bonwick, The Slab Allocator, 1994.)
  *
  *	region (1 MiB): slab │ slab │ slab │ ...
