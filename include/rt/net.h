@@ -10,6 +10,16 @@
  * Every socket may have one task reading and one task writing at the same time; a
  * second one in the same direction gets -EBUSY. Destroying a socket wakes those
  * that wait on it with -EBADF.
+ *
+ * Cancel safety: what a function has done by the time it gives -ECANCELED or
+ * -ETIMEDOUT.
+ *
+ *	resolve, listen, bind, wait_fd      nothing
+ *	connect                             nothing: the descriptor is closed
+ *	accept                              nothing: the connection stays in the queue
+ *	read, recv, recv_from               nothing: the data stays in the socket
+ *	send, send_to                       nothing: a datagram is sent whole or not
+ *	read_exactly, write                 a part, as *done tells
  */
 #ifndef RT_NET_H
 #define RT_NET_H

@@ -51,7 +51,8 @@ end
 local Task = {}
 
 -- Waits for the end of the task; gives its values, or raises its error. A message gets the
--- task's traceback added; another error object is raised as it is. Waits.
+-- task's traceback added; another error object is raised as it is. Waits; when cancelled, the
+-- task it waited for goes on.
 function Task:await()
   local _, reason = wait_task(self)
   if reason then error(cancelled, 0) end

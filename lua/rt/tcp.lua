@@ -8,6 +8,10 @@
 -- One task may read from a connection while another writes to it; a second reader or writer
 -- gets nil, message, "EBUSY". The end of the stream is nil, "closed", "EOF"; a use after
 -- close() is nil, "closed", "EBADF".
+--
+-- Cancel safety: when rt.cancelled is raised, or a timeout given, accept has taken no connection,
+-- connect has closed its own, and reads have lost nothing: what they had gathered stays for the
+-- next one. A write may have sent a part, which nobody can tell: close the connection.
 
 local core = require "rt.core"
 local addr = require "rt.addr"

@@ -8,6 +8,8 @@
 -- multicast_ttl_v4(), multicast_loop_v6() with their set_ counterparts, join_multicast_v4(group
 -- [, interface address]), join_multicast_v6(group[, interface name or index]), leave_..., and
 -- local_addr(), peer_addr(), set_timeout(seconds), fd(), close().
+--
+-- Cancel safety: when rt.cancelled is raised, or a timeout given, no datagram has been received or sent.
 
 local core = require "rt.core"
 local addr = require "rt.addr"
