@@ -35,7 +35,10 @@ struct rtlua_options {
 	bool strict;
 };
 
-#define RTLUA_OPTIONS_INIT {NULL, NULL, 0, NULL, 0, false, false}
+#define RTLUA_OPTIONS_INIT                                                                                   \
+	{                                                                                                    \
+		NULL, NULL, 0, NULL, 0, false, false                                                         \
+	}
 
 /*
  * Makes an engine with the standard Lua libraries; options may be NULL. If a
@@ -81,7 +84,8 @@ RT_API int rtlua_spawn_file(struct rtlua *lua, const char *path);
  * task, until it has ended; then cancels the tasks that are left and waits for
  * their end. Its error is reported on stderr. Returns the exit code: 0, or 1 if
  * main or a task that nobody joined has failed, or when nothing was left that
- * could wake any task ("deadlock"); 130 when SIGINT has cancelled main and it has ended by that. Not with a host's event_base or inside of a task: -EBUSY.
+ * could wake any task ("deadlock"); 130 when SIGINT has cancelled main and it has ended by that. Not with a
+ * host's event_base or inside of a task: -EBUSY.
  */
 RT_API int rtlua_run(struct rtlua *lua, int nargs);
 

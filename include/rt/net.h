@@ -88,7 +88,8 @@ RT_API ssize_t rt_tcp_read(struct rt_tcp *tcp, void *buf, size_t size, rt_time d
  * number. After -ETIMEDOUT or -ECANCELED, *done (may be NULL) tells how many
  * bytes are in buf already. Suspends.
  */
-RT_API ssize_t rt_tcp_read_exactly(struct rt_tcp *tcp, void *buf, size_t size, size_t *done, rt_time deadline);
+RT_API ssize_t rt_tcp_read_exactly(struct rt_tcp *tcp, void *buf, size_t size, size_t *done,
+				   rt_time deadline);
 
 /*
  * Writes all of buf. Returns size or -errno (-EPIPE, -ECONNRESET, ...); *done
@@ -140,7 +141,8 @@ RT_API int rt_udp_bind(struct rt_udp **udp, const char *addr);
  * does not fit into buf is cut off, and the return value is then larger than
  * size. Suspends.
  */
-RT_API ssize_t rt_udp_recv_from(struct rt_udp *udp, void *buf, size_t size, struct rt_addr *peer, rt_time deadline);
+RT_API ssize_t rt_udp_recv_from(struct rt_udp *udp, void *buf, size_t size, struct rt_addr *peer,
+				rt_time deadline);
 
 /* Sends one datagram, whole or not at all (-EMSGSIZE). Returns size. Suspends. */
 RT_API ssize_t rt_udp_send_to(struct rt_udp *udp, const void *buf, size_t size, const struct rt_addr *addr,

@@ -61,10 +61,10 @@ struct rt_runtime_options {
  *	RT_MAIN(async_main, rt_stealing)
  */
 #define RT_MAIN(...) RT_MAIN_(__VA_ARGS__, rt_native, )
-#define RT_MAIN_(fn, ops, ...)                              \
-	int main(int argc, char **argv)                     \
-	{                                                   \
-		return rt_main(argc, argv, (fn), #fn, &ops); \
+#define RT_MAIN_(fn, ops, ...)                                                                               \
+	int main(int argc, char **argv)                                                                      \
+	{                                                                                                    \
+		return rt_main(argc, argv, (fn), #fn, &ops);                                                 \
 	}
 RT_API int rt_main(int argc, char **argv, rt_main_fn *fn, const char *name, const struct rt_runtime_ops *ops);
 

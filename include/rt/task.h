@@ -106,7 +106,9 @@ RT_API void rt_task_dump(FILE *file);
 struct rt_local {
 	void (*destroy)(void *value);
 };
+/* clang-format off */
 #define RT_LOCAL_INIT(destroy) {(destroy)}
+/* clang-format on */
 
 /*
  * Sets the calling task's value; NULL: it has none any more. Tasks that it spawns from

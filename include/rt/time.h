@@ -21,10 +21,12 @@ typedef int64_t rt_time;
 #define RT_FOREVER INT64_MAX
 #define RT_NOW ((rt_time)0)
 
+/* clang-format off */
 #define RT_NS(n) ((rt_time)(n))
 #define RT_US(n) ((rt_time)((n) * INT64_C(1000)))
 #define RT_MS(n) ((rt_time)((n) * INT64_C(1000000)))
 #define RT_S(n) ((rt_time)((n) * INT64_C(1000000000)))
+/* clang-format on */
 
 /* The current time: on a thread whose runtime has a virtual clock, that clock's. Any thread. */
 RT_API rt_time rt_now(void);

@@ -35,7 +35,8 @@ void options_print_help(const char *program)
 	       "  --strict          name the tasks that main leaves behind; they make the exit code 1\n"
 	       "  --help            this text\n"
 	       "\n"
-	       "SIGQUIT (Ctrl-\\) prints what every task is doing. SIGINT (Ctrl-C) cancels the script, a second\n"
+	       "SIGQUIT (Ctrl-\\) prints what every task is doing. SIGINT (Ctrl-C) cancels the script, a "
+	       "second\n"
 	       "one kills it.\n");
 }
 
@@ -70,7 +71,8 @@ static int set_watchdog(struct options *options, const char *program, const char
 	double seconds = strtod(text, &end);
 
 	if (end == text || *end || !(seconds >= 0.001 && seconds <= 86400))
-		return complain(program, "--watchdog takes a number of seconds from 0.001 to 86400, not", text);
+		return complain(program, "--watchdog takes a number of seconds from 0.001 to 86400, not",
+				text);
 	options->watchdog = (rt_time)(seconds * 1e9);
 	return 0;
 }

@@ -50,7 +50,8 @@ int vm_arg_error(lua_State *L, int index, const char *message)
 	if (index == 0)
 		lua_pushfstring(L, "calling '%s' on bad self (%s)", called.name ? called.name : "?", message);
 	else
-		lua_pushfstring(L, "bad argument #%d to '%s' (%s)", index, called.name ? called.name : "?", message);
+		lua_pushfstring(L, "bad argument #%d to '%s' (%s)", index, called.name ? called.name : "?",
+				message);
 	lua_concat(L, 2);
 	return lua_error(L);
 }
@@ -133,7 +134,8 @@ int vm_push_failure(lua_State *L, const char *what, const char *subject, int err
 	else if (err == -ETIMEDOUT && !what)
 		lua_pushliteral(L, "timeout");
 	else
-		lua_pushfstring(L, subject ? "%s %s: %s" : "%s%s: %s", what, subject ? subject : "", error_text(err));
+		lua_pushfstring(L, subject ? "%s %s: %s" : "%s%s: %s", what, subject ? subject : "",
+				error_text(err));
 	lua_pushstring(L, error_name(err));
 	return 3;
 }

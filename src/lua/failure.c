@@ -107,7 +107,8 @@ static char *describe(lua_State *L, const struct lua_task *task, int error, int 
 	int top = lua_gettop(L);
 	const char *text = text_of(L, error);
 
-	lua_pushfstring(L, "task spawned at %s failed: %s\n%s", lua_task_site(task), text, lua_tostring(L, traceback));
+	lua_pushfstring(L, "task spawned at %s failed: %s\n%s", lua_task_site(task), text,
+			lua_tostring(L, traceback));
 	char *copy = strdup(lua_tostring(L, -1));
 
 	lua_settop(L, top);

@@ -98,7 +98,8 @@ static int conn_shutdown(lua_State *L)
 	static const int hows[] = {SHUT_RD, SHUT_WR, SHUT_RDWR};
 	struct lua_conn *conn = lua_conn_check(L);
 
-	return push_done(L, conn, "shutdown", rt_tcp_shutdown(&conn->tcp, hows[luaL_checkoption(L, 2, "both", names)]));
+	return push_done(L, conn, "shutdown",
+			 rt_tcp_shutdown(&conn->tcp, hows[luaL_checkoption(L, 2, "both", names)]));
 }
 
 static int conn_local_addr(lua_State *L)

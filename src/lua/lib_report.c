@@ -110,11 +110,7 @@ static int dump(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-	{"title", title},
-	{"set_title", set_title},
-	{"list", list},
-	{"dump", dump},
-	{NULL, NULL},
+	{"title", title}, {"set_title", set_title}, {"list", list}, {"dump", dump}, {NULL, NULL},
 };
 
 void lib_report_open(lua_State *L, struct vm *vm)

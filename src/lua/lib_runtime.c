@@ -102,12 +102,9 @@ static int failed(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-	{"runtime", runtime_name},
-	{"check_runtime", check_runtime},
-	{"runtimes", runtimes},
-	{"main", run_main},
-	{"failed", failed},
-	{NULL, NULL},
+	{"runtime", runtime_name}, {"check_runtime", check_runtime},
+	{"runtimes", runtimes},    {"main", run_main},
+	{"failed", failed},        {NULL, NULL},
 };
 
 void lib_runtime_open(lua_State *L, struct vm *vm)

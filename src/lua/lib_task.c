@@ -47,7 +47,8 @@ static int push_values(lua_State *L, struct lua_task *task)
 	return task->values;
 }
 
-/* "message\nstack traceback of the task spawned at ...": only for strings, other errors stay what they are. */
+/* "message\nstack traceback of the task spawned at ...": only for strings, other errors stay what they are.
+ */
 static void push_error_with_traceback(lua_State *L, struct lua_task *task)
 {
 	lua_rawgeti(L, -1, 1);
@@ -58,7 +59,8 @@ static void push_error_with_traceback(lua_State *L, struct lua_task *task)
 		lua_pop(L, 1);
 		return;
 	}
-	lua_pushfstring(L, "%s\ntask spawned at %s, %s", lua_tostring(L, -2), lua_task_site(task), lua_tostring(L, -1));
+	lua_pushfstring(L, "%s\ntask spawned at %s, %s", lua_tostring(L, -2), lua_task_site(task),
+			lua_tostring(L, -1));
 }
 
 static struct lua_task *check_ended(lua_State *L)
@@ -197,18 +199,9 @@ static int failure(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-	{"spawn", spawn},
-	{"wait_task", wait_task},
-	{"results", results},
-	{"outcome", outcome},
-	{"cancel", cancel},
-	{"status", status},
-	{"site", site},
-	{"current", current},
-	{"yield", yield},
-	{"carriers", carriers},
-	{"failure", failure},
-	{NULL, NULL},
+	{"spawn", spawn},   {"wait_task", wait_task}, {"results", results}, {"outcome", outcome},
+	{"cancel", cancel}, {"status", status},       {"site", site},       {"current", current},
+	{"yield", yield},   {"carriers", carriers},   {"failure", failure}, {NULL, NULL},
 };
 
 void lib_task_open(lua_State *L, struct vm *vm)

@@ -261,7 +261,8 @@ static int join_v6(lua_State *L)
 	struct lua_udp *udp = check(L);
 	struct in6_addr group = check_v6(L, 2);
 
-	return push_done(L, "join_multicast_v6", rt_udp_join_multicast_v6(&udp->udp, &group, check_interface(L, 3)));
+	return push_done(L, "join_multicast_v6",
+			 rt_udp_join_multicast_v6(&udp->udp, &group, check_interface(L, 3)));
 }
 
 static int leave_v6(lua_State *L)
@@ -269,7 +270,8 @@ static int leave_v6(lua_State *L)
 	struct lua_udp *udp = check(L);
 	struct in6_addr group = check_v6(L, 2);
 
-	return push_done(L, "leave_multicast_v6", rt_udp_leave_multicast_v6(&udp->udp, &group, check_interface(L, 3)));
+	return push_done(L, "leave_multicast_v6",
+			 rt_udp_leave_multicast_v6(&udp->udp, &group, check_interface(L, 3)));
 }
 
 /* ---- The rest ---- */

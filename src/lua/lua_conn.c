@@ -71,7 +71,8 @@ int lua_conn_wait(lua_State *L, struct lua_conn *conn, int direction)
 	rt_time deadline = RT_FOREVER;
 
 	if (extra)
-		deadline = deadline_of(extra, direction == RT_READ ? &extra->read_deadline : &extra->write_deadline);
+		deadline = deadline_of(extra,
+				       direction == RT_READ ? &extra->read_deadline : &extra->write_deadline);
 	return lua_watch_wait(L, vm_upvalue(L), &conn->tcp.watch, direction, deadline);
 }
 

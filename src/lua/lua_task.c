@@ -262,7 +262,9 @@ static int refuse(struct lua_task *task, const char *where)
 
 	if (!vm->refused) {
 		fflush(stdout);
-		fprintf(stderr, "%s: the task spawned at %s has called a function that waits %s: it fails with ENOTSUP\n",
+		fprintf(stderr,
+			"%s: the task spawned at %s has called a function that waits %s: it fails with "
+			"ENOTSUP\n",
 			vm->name, lua_task_site(task), where);
 	}
 	vm->refused = true;

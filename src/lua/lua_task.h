@@ -14,7 +14,8 @@ struct lua_task {
 	struct carrier *carrier; /* that runs it, or is kept by it */
 	uint32_t id, parent; /* the parent's id, or 0 */
 	uint16_t site; /* in the VM's table */
-	uint16_t values; /* arguments at the start, results at the end; a Lua stack has less than 2^16 slots */
+	uint16_t
+		values; /* arguments at the start, results at the end; a Lua stack has less than 2^16 slots */
 	int slot : 24; /* -1 after its end */
 	bool started : 1;
 	bool yielded : 1; /* waits with its carrier given back */

@@ -31,7 +31,8 @@ static void set_flag(struct rt_waiter *waiter, int result)
 static void report_deadlock(const struct vm *vm)
 {
 	fflush(stdout);
-	fprintf(stderr, "%s: deadlock: every task waits for something that nothing can bring about\n", vm->name);
+	fprintf(stderr, "%s: deadlock: every task waits for something that nothing can bring about\n",
+		vm->name);
 	rt_task_dump(stderr);
 }
 
@@ -100,8 +101,8 @@ static void print_left(struct rt_task *task, const struct rt_task_info *info, vo
 	const struct vm *vm = arg;
 
 	(void)task;
-	fprintf(stderr, "%s: main has left a task behind: task %" PRIu32 " %s%s(spawned at %s)\n", vm->name, info->id,
-		info->name, info->name[0] ? " " : "", info->site);
+	fprintf(stderr, "%s: main has left a task behind: task %" PRIu32 " %s%s(spawned at %s)\n", vm->name,
+		info->id, info->name, info->name[0] ? " " : "", info->site);
 }
 
 size_t main_task_report_left(const struct vm *vm)
@@ -138,7 +139,8 @@ void main_task_end(struct vm *vm)
 		struct lua_task *task = slot_task(&vm->slots[i]);
 
 		if (task)
-			fprintf(stderr, "%s: the task spawned at %s ignores its cancellation and is abandoned\n",
+			fprintf(stderr,
+				"%s: the task spawned at %s ignores its cancellation and is abandoned\n",
 				vm->name, lua_task_site(task));
 	}
 }

@@ -60,7 +60,8 @@ static inline bool probe_in_finalizer(const uint8_t *hook_mask)
 	return hook_mask && *hook_mask & (VM_EVENT | FINALIZER);
 }
 
-/* The running lua_State, or NULL where that is not certain: C code may have resumed another and dropped it. */
+/* The running lua_State, or NULL where that is not certain: C code may have resumed another and dropped it.
+ */
 lua_State *probe_state(void **running);
 
 /*

@@ -168,7 +168,8 @@ void vm_destroy(struct vm *vm)
 {
 	if (!vm)
 		return;
-	/* os.exit(code, true) in a task, which still needs its stack: the end of the process frees the rest. */
+	/* os.exit(code, true) in a task, which still needs its stack: the end of the process frees the rest.
+	 */
 	if (is_running(vm)) {
 		failures_report(vm);
 		return;

@@ -31,7 +31,8 @@ void fiber_init_thread(struct fiber *fiber);
  * the top of the stack are left alone, for the caller's data; fiber_top()
  * gives their address (aligned to 16).
  */
-void fiber_init(struct fiber *fiber, const struct stack *stack, size_t reserve, void (*entry)(void *arg), void *arg);
+void fiber_init(struct fiber *fiber, const struct stack *stack, size_t reserve, void (*entry)(void *arg),
+		void *arg);
 
 /* The lowest address of the reserve bytes at the top of stack, aligned to 16. */
 void *fiber_top(const struct stack *stack, size_t reserve);

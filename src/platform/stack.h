@@ -27,7 +27,8 @@ enum stack_guard { STACK_GUARD_PROBE, STACK_GUARD_MADVISE, STACK_GUARD_MPROTECT 
 
 struct stack_pool_options {
 	size_t size; /* bytes of a stack with its guard, rounded up to pages; at least 16 KiB */
-	size_t guard_size; /* bytes of it that are the guard, rounded up to pages: more than any frame; 0: a page */
+	size_t guard_size; /* bytes of it that are the guard, rounded up to pages: more than any frame; 0: a
+			      page */
 	size_t keep; /* free stacks that keep their touched memory */
 	bool unmap; /* give address space back too when a whole mapping is free */
 	enum stack_guard guard; /* for tests: which guard to use */

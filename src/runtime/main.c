@@ -68,8 +68,8 @@ static int run_program(struct rt_runtime *runtime, const struct first *first)
 	return err;
 }
 
-static int run(const struct rt_runtime_ops *ops, const struct rt_runtime_options *options, struct first *first,
-	       const char *name, bool program)
+static int run(const struct rt_runtime_ops *ops, const struct rt_runtime_options *options,
+	       struct first *first, const char *name, bool program)
 {
 	struct rt_runtime *runtime;
 	int err = runtime_open(ops, options, &runtime);

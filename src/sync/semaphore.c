@@ -65,7 +65,8 @@ static int try_acquire_case(struct sync_case *sync_case)
 
 int semaphore_acquire_case(struct sync_case *sync_case, struct rt_semaphore *semaphore)
 {
-	static const struct sync_kind acquiring = {{.what = "acquire", .detach = sync_detach}, try_acquire_case};
+	static const struct sync_kind acquiring = {{.what = "acquire", .detach = sync_detach},
+						   try_acquire_case};
 
 	if (!semaphore)
 		return -EINVAL;

@@ -55,7 +55,8 @@ static int try_wait_case(struct sync_case *sync_case)
 
 int wait_group_wait_case(struct sync_case *sync_case, struct rt_wait_group *group)
 {
-	static const struct sync_kind waiting = {{.what = "wait group", .detach = sync_detach}, try_wait_case};
+	static const struct sync_kind waiting = {{.what = "wait group", .detach = sync_detach},
+						 try_wait_case};
 
 	if (!group)
 		return -EINVAL;

@@ -60,7 +60,8 @@ static void add_all(struct tree *tree, struct rt_runtime *runtime)
 	for (struct rt_task *task = runtime->tasks; task; task = fiber_task_next(task))
 		add(tree, task);
 	for (struct task_group *group = runtime->task_groups; group; group = group->next) {
-		for (struct rt_task *task = group->next_task(group, NULL); task; task = group->next_task(group, task))
+		for (struct rt_task *task = group->next_task(group, NULL); task;
+		     task = group->next_task(group, task))
 			add(tree, task);
 	}
 }
@@ -243,6 +244,7 @@ void rt_task_dump(FILE *file)
 {
 	fflush(stdout);
 	if (task_list(print_task, file) < 0)
-		fprintf(file, "the tasks cannot be listed: no runtime is running on this thread, or no memory\n");
+		fprintf(file,
+			"the tasks cannot be listed: no runtime is running on this thread, or no memory\n");
 	fflush(file);
 }

@@ -71,7 +71,8 @@ struct task_ops {
 	void (*print_stack)(struct rt_task *task, FILE *file, int indent);
 	/* More for the stack overflow report, or NULL. Async-signal-safe as far as possible. */
 	void (*report)(const struct rt_task *task);
-	/* In a signal handler, while the task runs: has it print its stack soon; NULL: C frames are all it has. */
+	/* In a signal handler, while the task runs: has it print its stack soon; NULL: C frames are all it
+	 * has. */
 	void (*overtime)(const struct rt_task *task);
 };
 

@@ -96,7 +96,8 @@ static int cpcall(lua_State *L)
 	return lua_cpcall(L, protected_wait, NULL) != 0;
 }
 
-/* resume(fn, x) -> what fn(x) yields or returns, having resumed it from C in a coroutine that is then dropped */
+/* resume(fn, x) -> what fn(x) yields or returns, having resumed it from C in a coroutine that is then dropped
+ */
 static int resume(lua_State *L)
 {
 	lua_State *thread = lua_newthread(L);
@@ -194,9 +195,9 @@ static int scope(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-	{"yield", yield},     {"sleep", sleep_for}, {"fail", fail},     {"protect", protect},
-	{"call", call},       {"cpcall", cpcall},   {"resume", resume}, {"echo", through_socket}, {"scope", scope},
-	{"timeout", timeout}, {NULL, NULL},
+	{"yield", yield}, {"sleep", sleep_for}, {"fail", fail},     {"protect", protect},
+	{"call", call},   {"cpcall", cpcall},   {"resume", resume}, {"echo", through_socket},
+	{"scope", scope}, {"timeout", timeout}, {NULL, NULL},
 };
 
 int luaopen_await_module(lua_State *L)

@@ -408,7 +408,8 @@ END_TEST
 
 static void add_limits(TCase *tc)
 {
-	/* Sanitizers and valgrind need the mappings and the addresses for themselves, emulators have their own. */
+	/* Sanitizers and valgrind need the mappings and the addresses for themselves, emulators have their
+	 * own. */
 	if (SANITIZED || RUNNING_ON_VALGRIND || getenv("RT_EMULATOR"))
 		return;
 	tcase_add_test(tc, mprotect_ends_with_an_error);
