@@ -26,8 +26,7 @@ enum {
 	REGION = 1 << 20,
 	SLABS = REGION / SLAB,
 	PAGE = 4096, /* at least one of them is kept of an empty slab: its head */
-	LARGE = 64
-		<< 10, /* from here on objects have mappings of their own, which grow without leaving holes */
+	LARGE = 64 << 10, /* from here on objects are mapped: they grow without leaving holes */
 };
 
 /* Where an object of some size is: in a slab, malloc()ed, or mapped. */
