@@ -5,18 +5,11 @@
 #endif
 #include "platform/heap.h"
 
-#include "platform/sanitizer.h"
-
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#if HAVE_VALGRIND_VALGRIND_H
-#include <valgrind/valgrind.h>
-#else
-#define RUNNING_ON_VALGRIND 0
-#endif
 
 enum {
 	GRAIN = 8,
@@ -58,7 +51,6 @@ struct heap {
 	struct region *regions;
 	size_t slabs; /* in use */
 	size_t mapped;
-	bool plain; /* all by malloc(), so that tools which watch it see every object */
 };
 
 /* ---- Slabs ---- */
@@ -200,16 +192,14 @@ static void *remap(void *object, size_t old_size, size_t new_size)
 	return moved == MAP_FAILED ? NULL : moved;
 }
 
-static enum kind kind_of(const struct heap *heap, size_t size)
+static enum kind kind_of(size_t size)
 {
-	if (heap->plain)
-		return MEDIUM_KIND;
 	return size <= SMALL ? SMALL_KIND : size < LARGE ? MEDIUM_KIND : LARGE_KIND;
 }
 
 static void *allocate(struct heap *heap, size_t size)
 {
-	switch (kind_of(heap, size)) {
+	switch (kind_of(size)) {
 	case SMALL_KIND:
 		return allocate_small(heap, size);
 	case MEDIUM_KIND:
@@ -221,7 +211,7 @@ static void *allocate(struct heap *heap, size_t size)
 
 static void release(struct heap *heap, void *object, size_t size)
 {
-	switch (kind_of(heap, size)) {
+	switch (kind_of(size)) {
 	case SMALL_KIND:
 		free_small(heap, object);
 		break;
@@ -235,9 +225,9 @@ static void release(struct heap *heap, void *object, size_t size)
 
 static void *resize(struct heap *heap, void *object, size_t old_size, size_t new_size)
 {
-	enum kind kind = kind_of(heap, old_size);
+	enum kind kind = kind_of(old_size);
 
-	if (kind == kind_of(heap, new_size) && kind != SMALL_KIND)
+	if (kind == kind_of(new_size) && kind != SMALL_KIND)
 		return kind == MEDIUM_KIND ? realloc(object, new_size) : remap(object, old_size, new_size);
 	void *moved = allocate(heap, new_size);
 
@@ -260,16 +250,7 @@ void *heap_allocate(void *heap, void *object, size_t old_size, size_t new_size)
 
 struct heap *heap_create(void)
 {
-	struct heap *heap = calloc(1, sizeof *heap);
-
-#ifdef SANITIZER_ADDRESS
-	bool watched = true;
-#else
-	bool watched = RUNNING_ON_VALGRIND;
-#endif
-	if (heap)
-		heap->plain = watched;
-	return heap;
+	return calloc(1, sizeof(struct heap));
 }
 
 void heap_destroy(struct heap *heap)
