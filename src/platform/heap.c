@@ -17,7 +17,6 @@ enum {
 	CLASSES = SMALL / GRAIN + 1, /* class n has objects of n grains; 0 is not used */
 	SLAB = 16 << 10,
 	REGION = 1 << 20,
-	SLABS = REGION / SLAB,
 	PAGE = 4096, /* at least one of them is kept of an empty slab: its head */
 	LARGE = 64 << 10, /* from here on objects are mapped: they grow without leaving holes */
 };
@@ -48,6 +47,7 @@ struct region {
 struct heap {
 	struct slab *with_room[CLASSES];
 	struct slab *empty;
+	char *fresh, *fresh_end; /* slabs of the last region that have never been used: untouched */
 	struct region *regions;
 	size_t slabs; /* in use */
 	size_t mapped;
@@ -75,16 +75,24 @@ static bool add_region(struct heap *heap)
 	*region = (struct region){heap->regions, mapping};
 	heap->regions = region;
 	heap->mapped += size;
-	char *first = (char *)slab_of(mapping + SLAB - 1);
-
-	/* The first on top. */
-	for (int i = SLABS - 1; i >= 0; i--) {
-		struct slab *slab = (struct slab *)(first + (size_t)i * SLAB);
-
-		slab->next = heap->empty;
-		heap->empty = slab;
-	}
+	heap->fresh = (char *)slab_of(mapping + SLAB - 1);
+	heap->fresh_end = heap->fresh + REGION;
 	return true;
+}
+
+static struct slab *take_slab(struct heap *heap)
+{
+	struct slab *slab = heap->empty;
+
+	if (slab) {
+		heap->empty = slab->next;
+		return slab;
+	}
+	if (heap->fresh == heap->fresh_end && !add_region(heap))
+		return NULL;
+	slab = (struct slab *)heap->fresh;
+	heap->fresh += SLAB;
+	return slab;
 }
 
 static void link_slab(struct heap *heap, struct slab *slab)
@@ -110,12 +118,12 @@ static void unlink_slab(struct heap *heap, struct slab *slab)
 
 static struct slab *new_slab(struct heap *heap, unsigned size)
 {
-	if (!heap->empty && !add_region(heap))
+	struct slab *slab = take_slab(heap);
+
+	if (!slab)
 		return NULL;
-	struct slab *slab = heap->empty;
 	char *first = (char *)(slab + 1);
 
-	heap->empty = slab->next;
 	heap->slabs++;
 	slab->free = NULL;
 	slab->unused = first;
