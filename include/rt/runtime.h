@@ -11,6 +11,8 @@
 
 #include <rt/task.h>
 
+#include <pthread.h>
+
 RT_BEGIN_DECLS
 
 struct event_base;
@@ -21,6 +23,8 @@ typedef int rt_main_fn(int argc, char **argv);
 
 /* The default runtime: a loop on the thread that starts it, and a thread pool for blocking work. */
 RT_API extern const struct rt_runtime_ops rt_native;
+
+enum { RT_WORKERS_MAX = 256 };
 
 enum rt_clock {
 	RT_CLOCK_REAL,
@@ -35,7 +39,11 @@ enum rt_clock {
 
 struct rt_runtime_options {
 	size_t stack_size; /* of C tasks, in bytes; 0: 64 KiB */
-	unsigned workers; /* 0: what suits the runtime */
+	/*
+	 * Threads, of which the one that starts the runtime is the first; at most RT_WORKERS_MAX. 0: what suits
+	 * the runtime, mostly one for each processor. Those that nothing runs on are not started.
+	 */
+	unsigned workers;
 	struct event_base *event_base; /* NULL: a loop of its own */
 	/*
 	 * Nanoseconds: a task that has not given way for so long is reported on stderr, by name,
@@ -97,15 +105,16 @@ struct rt_runnable {
 	void (*run)(struct rt_runnable *runnable);
 };
 
-/* Decides where and when a runnable runs. A runtime is one, so is a strand. */
+/* Decides where and when a runnable runs. A runtime is one, so are its workers, so is a strand. */
 struct rt_executor {
-	/* Takes a runnable that is not scheduled. Never runs it right away. Any thread. */
+	/* Takes a runnable that is not scheduled. Never runs it right away. Any thread, locked or not. */
 	void (*schedule)(struct rt_executor *executor, struct rt_runnable *runnable);
 };
 
 /*
  * The only upcall: whoever waits is woken once, with a result that means
- * something to the pair (0 or -errno). The links belong to what it waits on.
+ * something to the pair (0 or -errno). The links belong to what it waits on. Call it on a
+ * thread of the runtime, with the runtime locked.
  */
 struct rt_waiter {
 	struct rt_waiter *next;
@@ -149,7 +158,7 @@ struct rt_timer {
 	uint16_t slot; /* 0: not armed */
 };
 
-/* Blocking work: work(job) on a pool thread, then done(job) on the runtime's thread. */
+/* Blocking work: work(job) on a pool thread, then done(job) on a thread of the runtime, not locked. */
 struct rt_job {
 	struct rt_job *next;
 	void (*work)(struct rt_job *job);
@@ -159,6 +168,14 @@ struct rt_job {
 /* The first member of every runtime's own struct; the library sets and uses it. */
 struct rt_runtime {
 	struct rt_executor executor;
+	/*
+	 * Set by create(), or before the second thread starts: several threads run this. Then whatever
+	 * tasks wait for, and the members from here on, are under the lock; a runtime of
+	 * one thread pays for none.
+	 */
+	bool shared;
+	unsigned workers; /* how many threads there are at most; set by create(), 0 counts as 1 */
+	pthread_mutex_t lock;
 	const struct rt_runtime_ops *ops;
 	struct rt_task *tasks; /* C tasks, all of them */
 	void *task_groups; /* others, for lists */
@@ -199,6 +216,12 @@ struct rt_runtime_ops {
 	/* See struct rt_executor. Any thread. */
 	void (*schedule)(struct rt_executor *runtime, struct rt_runnable *runnable);
 
+	/*
+	 * Where something new is to run: a task, or, with spread, something that should run in
+	 * parallel to its spawner if that is possible. On a thread of the runtime. May be NULL: it is the runtime.
+	 */
+	struct rt_executor *(*place)(struct rt_runtime *runtime, bool spread);
+
 	/* Does blocking work elsewhere. */
 	int (*offload)(struct rt_runtime *runtime, struct rt_job *job);
 
@@ -206,7 +229,7 @@ struct rt_runtime_ops {
 	int (*watch)(struct rt_runtime *runtime, struct rt_watch *watch);
 	void (*unwatch)(struct rt_runtime *runtime, struct rt_watch *watch);
 
-	/* Starts and stops a timer. disarm() of a timer that is not armed does nothing. */
+	/* Starts and stops a timer, locked. disarm() of a timer that is not armed does nothing. */
 	int (*arm)(struct rt_runtime *runtime, struct rt_timer *timer);
 	void (*disarm)(struct rt_runtime *runtime, struct rt_timer *timer);
 
@@ -221,6 +244,30 @@ struct rt_runtime_ops {
 
 /* The runtime running on this thread, or NULL. */
 RT_API struct rt_runtime *rt_runtime_current(void);
+
+/*
+ * The lock of what tasks wait for. It is held for a moment only: between the two calls nothing
+ * suspends, runs a task or calls code of the program.
+ */
+static inline void rt_runtime_lock(struct rt_runtime *runtime)
+{
+	if (runtime->shared)
+		pthread_mutex_lock(&runtime->lock);
+}
+
+static inline void rt_runtime_unlock(struct rt_runtime *runtime)
+{
+	if (runtime->shared)
+		pthread_mutex_unlock(&runtime->lock);
+}
+
+/*
+ * For a runtime with threads of its own: the calling thread is one from now on, and may run runnables and
+ * call the library; and it is none any more. The thread that starts the runtime is one already. 0 or
+ * -errno.
+ */
+RT_API int rt_worker_enter(struct rt_runtime *runtime);
+RT_API void rt_worker_leave(struct rt_runtime *runtime);
 
 RT_END_DECLS
 #endif

@@ -99,12 +99,17 @@ int runtime_open(const struct rt_runtime_ops *ops, const struct rt_runtime_optio
 	set_chance(self, options->seed);
 	if ((err = ops->create(runtime, options)) < 0)
 		return err;
+	unsigned workers = (*runtime)->workers;
+
 	**runtime = (struct rt_runtime){
 		.executor.schedule = ops->schedule,
+		.shared = (*runtime)->shared,
+		.workers = workers > 0 ? workers : 1,
 		.ops = ops,
 		.users = 1,
 		.stack_size = options->stack_size ? options->stack_size : (size_t)STACK_SIZE,
 	};
+	pthread_mutex_init(&(*runtime)->lock, NULL);
 	err = options->watchdog > 0 ? start_watchdog(*runtime, options->watchdog) : 0;
 	if (err < 0) {
 		ops->destroy(*runtime);
@@ -116,6 +121,31 @@ int runtime_open(const struct rt_runtime_ops *ops, const struct rt_runtime_optio
 	/* Without an alternate stack an overflow still ends the process, only less clearly. */
 	overflow_guard_thread(task_report_overflow);
 	return 0;
+}
+
+int rt_worker_enter(struct rt_runtime *runtime)
+{
+	struct self *self = self_get();
+
+	if (self->runtime)
+		return -EBUSY;
+	self->runtime = runtime;
+	self->fiber = &self->thread;
+	fiber_init_thread(&self->thread);
+	overflow_guard_thread(task_report_overflow);
+	return 0;
+}
+
+void rt_worker_leave(struct rt_runtime *runtime)
+{
+	struct self *self = self_get();
+
+	if (self->runtime != runtime)
+		return;
+	overflow_unguard_thread();
+	fiber_finish(&self->thread);
+	self->runtime = NULL;
+	self->fiber = NULL;
 }
 
 struct drain {
@@ -165,6 +195,7 @@ void runtime_close(struct rt_runtime *runtime)
 	fiber_finish(&self->thread);
 	self->runtime = NULL;
 	self->fiber = NULL;
+	pthread_mutex_destroy(&runtime->lock);
 	runtime->ops->destroy(runtime);
 	strands_free(strands);
 	/* Only now: watches of theirs lie on their stacks. */

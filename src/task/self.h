@@ -51,6 +51,12 @@ static inline void self_refill(struct self *self)
 		self->budget = 1 + self_choose(1u << self_choose(DOUBLINGS));
 }
 
+/* Where something new runs; see struct rt_runtime_ops. */
+static inline struct rt_executor *runtime_place(struct rt_runtime *runtime, bool spread)
+{
+	return runtime->ops->place ? runtime->ops->place(runtime, spread) : &runtime->executor;
+}
+
 RT_PRIVATE_END
 
 #endif
