@@ -190,7 +190,7 @@ static int watch_one(void *arg)
 	ck_assert_int_eq(ops->watch(runtime, &watch), 0);
 	watch.reader = &reader.waiter;
 	ck_assert_int_eq(rt_sleep(RT_MS(1)), 0);
-	ck_assert_int_eq(watch.ready, RT_WRITE);
+	ck_assert_int_eq(watch.ready & (RT_READ | RT_WRITE), RT_WRITE);
 	ck_assert_int_eq(count, 0);
 	ck_assert_int_eq(write(watch.fd, &one, sizeof one), sizeof one);
 	await_count(1);
