@@ -40,8 +40,8 @@ enum rt_clock {
 struct rt_runtime_options {
 	size_t stack_size; /* of C tasks, in bytes; 0: 64 KiB */
 	/*
-	 * Threads, of which the one that starts the runtime is the first; at most RT_WORKERS_MAX. 0: what suits
-	 * the runtime, mostly one for each processor. Those that nothing runs on are not started.
+	 * Threads, of which the one that starts the runtime is the first; at most RT_WORKERS_MAX. 0: what
+	 * suits the runtime, mostly one for each processor. Those that nothing runs on are not started.
 	 */
 	unsigned workers;
 	struct event_base *event_base; /* NULL: a loop of its own */
@@ -228,7 +228,8 @@ struct rt_runtime_ops {
 
 	/*
 	 * Where something new is to run: a task, or, with spread, something that should run in
-	 * parallel to its spawner if that is possible. On a thread of the runtime. May be NULL: it is the runtime.
+	 * parallel to its spawner if that is possible. On a thread of the runtime. May be NULL: it is the
+	 * runtime.
 	 */
 	struct rt_executor *(*place)(struct rt_runtime *runtime, bool spread);
 
@@ -245,6 +246,14 @@ struct rt_runtime_ops {
 	/* Starts and stops a timer, locked. disarm() of a timer that is not armed does nothing. */
 	int (*arm)(struct rt_runtime *runtime, struct rt_timer *timer);
 	void (*disarm)(struct rt_runtime *runtime, struct rt_timer *timer);
+
+	/*
+	 * Brings all threads but the calling one to rest, waiting for limit nanoseconds: 0, or -EBUSY if
+	 * some task has not given way by then. resume() lets them go on. Whenever nobody is in run(),
+	 * all must be at rest, but for those that -EBUSY speaks of. NULL where there is one thread.
+	 */
+	int (*pause)(struct rt_runtime *runtime, rt_time limit);
+	void (*resume)(struct rt_runtime *runtime);
 
 	/*
 	 * Moves the virtual clock on to a time, from deadline to deadline, each time once nothing

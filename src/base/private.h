@@ -45,6 +45,17 @@
 #define conn_quick_write rt__conn_quick_write
 #define context_make rt__context_make
 #define context_switch rt__context_switch
+#define cpus_available rt__cpus_available
+#define crew_await_rest rt__crew_await_rest
+#define crew_create rt__crew_create
+#define crew_destroy rt__crew_destroy
+#define crew_enter rt__crew_enter
+#define crew_leave rt__crew_leave
+#define crew_must_rest rt__crew_must_rest
+#define crew_pause rt__crew_pause
+#define crew_rest rt__crew_rest
+#define crew_resume rt__crew_resume
+#define crew_start rt__crew_start
 #define embed_open rt__embed_open
 #define embedded_modules rt__embedded_modules
 #define error_last rt__error_last
@@ -180,6 +191,7 @@
 #define reactor_destroy rt__reactor_destroy
 #define reactor_disarm rt__reactor_disarm
 #define reactor_has_timers rt__reactor_has_timers
+#define reactor_has rt__reactor_has
 #define reactor_hold rt__reactor_hold
 #define reactor_kick rt__reactor_kick
 #define reactor_poll rt__reactor_poll
@@ -274,6 +286,9 @@
 #define udp_init rt__udp_init
 #define udp_try_recv rt__udp_try_recv
 #define udp_try_send rt__udp_try_send
+#define virtual_clock_advance rt__virtual_clock_advance
+#define virtual_clock_poll rt__virtual_clock_poll
+#define virtual_clock_start rt__virtual_clock_start
 #define vm_arg_error rt__vm_arg_error
 #define vm_cancel rt__vm_cancel
 #define vm_check rt__vm_check
@@ -313,5 +328,11 @@
 #define wheel_init rt__wheel_init
 #define wheel_next rt__wheel_next
 #define wheel_turn rt__wheel_turn
+#define worker_empty_inbox rt__worker_empty_inbox
+#define worker_finish rt__worker_finish
+#define worker_has_mail rt__worker_has_mail
+#define worker_init rt__worker_init
+#define worker_run_batch rt__worker_run_batch
+#define worker_schedule rt__worker_schedule
 
 #endif

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 librtcore_la_SOURCES += \
+	src/sched/crew.c \
 	src/sched/pool.c \
 	src/sched/queue.c \
 	src/sched/strand.c \

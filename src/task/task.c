@@ -45,7 +45,7 @@ static void end(struct rt_task *task)
 	rt_runtime_lock(runtime);
 	task->ended = true;
 	if (--runtime->task_count == 0 && runtime->drained)
-		*runtime->drained = true;
+		__atomic_store_n(runtime->drained, true, __ATOMIC_RELEASE);
 	if (task->frame)
 		frames_abandon(task);
 	while (task->joiners) {
