@@ -9,8 +9,11 @@
  * wakes the worker. If idle_notify() comes first, the parking reads its value, or one that was made from it:
  * acquire then pairs with its release, and the last look finds the work.
  *
- * That holds for the last searcher. One that is not the last leaves the work to the others that search, one
- * that found some likewise: so stopping is such a write, too.
+ * As long as somebody searches, the others leave new work to him, and need not look again when they park. So
+ * it is handed on: who is the last to stop searching notifies another if he has found something, and looks
+ * again if not. A worker that was not allowed to search looks again, too, if nobody searches by the time it
+ * parks: while all were awake and none searched, idle_notify() gave nobody, and who made the work may
+ * be busy for long.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -130,13 +133,12 @@ bool idle_park(struct idle *idle, unsigned worker, bool searching)
 	uint32_t change = UNPARKED + (searching ? SEARCHING : 0);
 
 	pthread_mutex_lock(&idle->lock);
-	/* In one step: seen as awake and not searching, a worker would be trusted to look again. */
 	uint32_t before = atomic_fetch_sub_explicit(&idle->state, change, memory_order_acq_rel);
 
 	assert(idle->parked_count < idle->workers);
 	idle->parked[idle->parked_count++] = worker;
 	pthread_mutex_unlock(&idle->lock);
-	return searching && searching_of(before) == 1;
+	return searching_of(before - change) == 0;
 }
 
 /* With the lock held: the place of worker among the parked ones, or parked_count. */

@@ -45,8 +45,8 @@ bool idle_start_searching(struct idle *idle);
 bool idle_stop_searching(struct idle *idle);
 
 /*
- * Counts the worker as parked, and no longer as searching if it was. Returns true when it was the last
- * that searched: it must look at all queues again. It must be awake, and is its own caller.
+ * Counts the worker as parked, and no longer as searching if it was. Returns true when nobody searches
+ * now: it must look at all queues again. By the worker itself, which must be awake.
  */
 bool idle_park(struct idle *idle, unsigned worker, bool searching);
 

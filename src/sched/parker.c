@@ -67,21 +67,18 @@ static bool sleep_once(struct parker *parker, rt_time deadline)
 
 bool parker_park(struct parker *parker, rt_time deadline)
 {
-	/* The lock from here to the sleep: whoever sees PARKED waits for it, and so signals a sleeper. */
+	if (!announce(parker, PARKED))
+		return true;
 	pthread_mutex_lock(&parker->lock);
-	bool notified = !announce(parker, PARKED);
-
-	if (!notified) {
-		while (atomic_load_explicit(&parker->state, memory_order_relaxed) == PARKED &&
-		       sleep_once(parker, deadline))
-			;
-		notified = reset(parker);
-	}
+	while (atomic_load_explicit(&parker->state, memory_order_relaxed) == PARKED &&
+	       sleep_once(parker, deadline))
+		;
 	pthread_mutex_unlock(&parker->lock);
-	return notified;
+	return reset(parker);
 }
 
-/* The worker is asleep or about to sleep with the lock released: see parker_park(). */
+/* The lock, though it guards nothing: after it the worker has seen that it need not sleep, or it is asleep.
+ */
 static void signal_sleeper(struct parker *parker)
 {
 	pthread_mutex_lock(&parker->lock);
