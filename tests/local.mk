@@ -27,6 +27,7 @@ unit_tests = \
 	tests/unit/resolve_test \
 	tests/unit/rt_test_test \
 	tests/unit/runtime_test \
+	tests/unit/scheduler_explore_test \
 	tests/unit/scope_child_test \
 	tests/unit/scope_deadline_test \
 	tests/unit/scope_test \

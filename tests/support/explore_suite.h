@@ -23,17 +23,13 @@ static uint64_t number_from(const char *variable, uint64_t otherwise)
 	return text ? strtoull(text, NULL, 0) : otherwise;
 }
 
-static unsigned runs(void)
-{
-	return (unsigned)number_from("EXPLORE_RUNS", (uint64_t)scaled(EXPLORE_DEFAULT_RUNS, 10));
-}
-
 /* Gives the first seed that fails, or 0. */
-static uint64_t explore_case_fails(const struct explore_case *each)
+static uint64_t explore_case_fails(const struct explore_case *each, int count)
 {
 	uint64_t only = number_from("EXPLORE_SEED", 0);
 
-	return explore_runs(each->run, each->steps, only ? only : 1, only ? 1 : runs());
+	count = (int)number_from("EXPLORE_RUNS", (uint64_t)count);
+	return explore_runs(each->run, each->steps, only ? only : 1, only ? 1 : (unsigned)count);
 }
 
 START_TEST(all_schedules_hold)
@@ -42,7 +38,7 @@ START_TEST(all_schedules_hold)
 	uint64_t seed;
 
 	explore_open();
-	seed = explore_case_fails(each);
+	seed = explore_case_fails(each, scaled(EXPLORE_DEFAULT_RUNS, 10));
 	if (seed)
 		ck_abort_msg("%s: seed %llu: %s", each->name, (unsigned long long)seed, explore.failure);
 	explore_close();
@@ -69,7 +65,7 @@ START_TEST(planted_fault_is_found)
 	fault = _i;
 	explore_open();
 	for (unsigned i = 0; i < case_count; i++) {
-		uint64_t seed = explore_case_fails(&cases[i]);
+		uint64_t seed = explore_case_fails(&cases[i], EXPLORE_DEFAULT_RUNS);
 
 		if (seed) {
 			printf("fault %s\n\tfound by %s, seed %llu: %s\n", meaning, cases[i].name,
