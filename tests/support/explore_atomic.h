@@ -21,25 +21,28 @@
 #undef atomic_compare_exchange_strong_explicit
 #undef atomic_compare_exchange_weak_explicit
 
-/* Evaluates expression, which reads or writes the object, between two steps. */
+/* The type of a value, without the _Atomic of an object that it is read from. */
+#define EXPLORE_TYPE(expression) __typeof__(((void)0, (expression)))
+
+/* Evaluates expression, which reads or writes an object, between two steps. */
 #define EXPLORE_STEPS(expression)                                                                            \
 	__extension__({                                                                                      \
 		explore_step();                                                                              \
-		__auto_type explore_value = (expression);                                                    \
+		EXPLORE_TYPE(expression) explore_value = (expression);                                       \
 		explore_step();                                                                              \
 		explore_value;                                                                               \
 	})
 
 #define EXPLORE_EXCHANGE(object, value)                                                                      \
 	__extension__({                                                                                      \
-		__auto_type explore_before = *(object);                                                      \
+		EXPLORE_TYPE(*(object)) explore_before = *(object);                                          \
 		*(object) = (value);                                                                         \
 		explore_before;                                                                              \
 	})
 
 #define EXPLORE_COMPARE_EXCHANGE(object, expected, desired, fails)                                           \
 	__extension__({                                                                                      \
-		__auto_type explore_before = *(object);                                                      \
+		EXPLORE_TYPE(*(object)) explore_before = *(object);                                          \
 		bool explore_same = explore_before == *(expected) && !(fails);                               \
 		if (explore_same)                                                                            \
 			*(object) = (desired);                                                               \
