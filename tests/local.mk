@@ -16,15 +16,18 @@ unit_tests = \
 	tests/unit/fiber_test \
 	tests/unit/frame_test \
 	tests/unit/heap_test \
+	tests/unit/inject_explore_test \
 	tests/unit/listener_test \
 	tests/unit/local_test \
 	tests/unit/mutex_test \
 	tests/unit/overflow_test \
+	tests/unit/parker_explore_test \
 	tests/unit/pool_test \
 	tests/unit/reactor_test \
 	tests/unit/resolve_test \
 	tests/unit/rt_test_test \
 	tests/unit/runtime_test \
+	tests/unit/scheduler_explore_test \
 	tests/unit/scope_child_test \
 	tests/unit/scope_deadline_test \
 	tests/unit/scope_test \
@@ -34,6 +37,7 @@ unit_tests = \
 	tests/unit/shield_test \
 	tests/unit/signals_test \
 	tests/unit/stack_test \
+	tests/unit/steal_queue_explore_test \
 	tests/unit/strand_test \
 	tests/unit/sync_wait_test \
 	tests/unit/task_test \
@@ -51,7 +55,20 @@ unit_tests = \
 	tests/conformance/contract_test \
 	tests/stress/cancel_sweep_test \
 	tests/stress/connections_test \
-	tests/stress/park_test
+	tests/stress/park_test \
+	tests/stress/steal_stress_test
+
+# Tests that explore include the sources themselves, with the faults that they list planted into them.
+explored_sources = src/sched/lifo_slot.h src/sched/inject.c src/sched/steal_queue.c src/sched/idle.c src/sched/parker.c
+explore_tests = $(filter %_explore_test,$(unit_tests))
+planted_sources = $(explore_tests:=.inc)
+explore_objects = $(explore_tests:=.$(OBJEXT))
+$(explore_objects): %.$(OBJEXT): %.inc
+tests/unit/%_explore_test.inc: tests/unit/%_explore_test.c tests/support/plant.awk $(explored_sources)
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
+	$(AWK) -f $(srcdir)/tests/support/plant.awk $< $(explored_sources:%=$(srcdir)/%) >$@.tmp && mv $@.tmp $@
+CLEANFILES += $(planted_sources)
+
 LDADD = librtcore.la $(CHECK_LIBS)
 # For the names of functions in backtraces.
 tests_unit_deadlock_test_LDFLAGS = $(AM_LDFLAGS) -Wl,-E
@@ -118,4 +135,4 @@ CLEANFILES += examples.lock
 
 EXTRA_DIST += tests/lint tests/run-lua tests/summary $(unit_tests:=.c) $(embed_tests:=.c) \
 	$(wildcard $(srcdir)/tests/*.supp) \
-	$(foreach ext,bash c h lua sh,$(wildcard $(srcdir)/tests/*/*.$(ext) $(srcdir)/tests/*/*/*.$(ext)))
+	$(foreach ext,awk bash c h lua sh,$(wildcard $(srcdir)/tests/*/*.$(ext) $(srcdir)/tests/*/*/*.$(ext)))
