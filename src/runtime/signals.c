@@ -37,10 +37,20 @@ static void handle(int signal)
 	errno = saved;
 }
 
-/* Edge-triggered: each write is news, and need not be read. */
+/* As after a try that gives EAGAIN: a runtime may look only for what is not set. */
+static void expect_news(void)
+{
+	uint64_t count;
+
+	signals.watch.ready &= (uint8_t)~RT_READ;
+	(void)!read(signals.watch.fd, &count, sizeof count);
+	signals.watch.reader = &signals.waiter;
+}
+
 static void woken(struct rt_waiter *waiter, int result)
 {
-	signals.watch.reader = waiter;
+	(void)waiter;
+	expect_news();
 	if (result < 0)
 		return;
 	if (atomic_exchange(&quit_came, false))
