@@ -48,7 +48,7 @@ unit_tests = \
 	tests/unit/wait_group_test \
 	tests/unit/watchdog_test \
 	tests/unit/wheel_test \
-	tests/conformance/contract_test \
+	tests/conformance/conformance_test \
 	tests/stress/cancel_sweep_test \
 	tests/stress/connections_test \
 	tests/stress/park_test
@@ -57,6 +57,23 @@ LDADD = librtcore.la $(CHECK_LIBS)
 tests_unit_deadlock_test_LDFLAGS = $(AM_LDFLAGS) -Wl,-E
 tests_unit_dump_stack_test_LDFLAGS = $(AM_LDFLAGS) -Wl,-E
 tests_unit_watchdog_test_LDFLAGS = $(AM_LDFLAGS) -Wl,-E
+
+# On every runtime. CONFORMANCE_RUNTIME: an object file with one more, which registers itself.
+CONFORMANCE_RUNTIME =
+conformance_ldadd = $(CONFORMANCE_RUNTIME) examples/libpoll_runtime.la
+tests_conformance_conformance_test_SOURCES = \
+	tests/conformance/conformance.h \
+	tests/conformance/conformance_test.c \
+	tests/conformance/net.c \
+	tests/conformance/offload.c \
+	tests/conformance/register_poll.c \
+	tests/conformance/run.c \
+	tests/conformance/schedule.c \
+	tests/conformance/sync.c \
+	tests/conformance/task.c \
+	tests/conformance/timer.c \
+	tests/conformance/watch.c
+tests_conformance_conformance_test_LDADD = $(conformance_ldadd) $(LDADD)
 
 stress_tests = \
 	tests/stress/churn_test.lua \
