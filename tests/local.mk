@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# make check: the unit tests named here, every tests/lua/*_test.lua, stress_tests and tests/examples/*.sh, tests/lint.
+# make check: the unit tests named here, every *_test.lua of tests/lua and tests/conformance, stress_tests
+# and tests/examples/*.sh, tests/lint.
 
 # A program each, from the .c file of its name; against the archive, which shows hidden names too.
 unit_tests = \
@@ -95,6 +96,12 @@ tests_embed_engine_test_LDADD = $(embed_libs)
 tests_embed_report_test_CPPFLAGS = $(embed_cppflags)
 tests_embed_report_test_LDADD = $(embed_libs)
 
+# The command with one more runtime, for tests/conformance/*.lua.
+tests_conformance_rtlua_SOURCES = $(rtlua_SOURCES) tests/conformance/register_poll.c
+tests_conformance_rtlua_LDFLAGS = $(rtlua_LDFLAGS)
+tests_conformance_rtlua_LDADD = $(conformance_ldadd) $(rtlua_LDADD)
+tests_conformance_rtlua_DEPENDENCIES = $(conformance_ldadd) $(rtlua_DEPENDENCIES)
+
 TESTS = tests/lint
 if HAVE_CHECK
 check_PROGRAMS += $(unit_tests)
@@ -110,12 +117,14 @@ check-local:
 	@false
 endif
 if WITH_LUA
+check_PROGRAMS += tests/conformance/rtlua
 TESTS += $(SCRIPT_TESTS) $(stress_tests)
 endif
 
 # What tests find in their environment; see HACKING.md.
 AM_TESTS_ENVIRONMENT = \
 	RTLUA='$(abs_top_builddir)/rtlua'; export RTLUA; \
+	RTLUA_CONFORMANCE='$(abs_top_builddir)/tests/conformance/rtlua'; export RTLUA_CONFORMANCE; \
 	RT_SOURCE='$(abs_top_srcdir)'; export RT_SOURCE; \
 	RT_MODULES='$(abs_top_builddir)/.libs'; export RT_MODULES; \
 	RT_SANITIZER='$(sanitizer)'; export RT_SANITIZER; \
