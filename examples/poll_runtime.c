@@ -71,15 +71,6 @@ static bool has_scheduled(struct poller *self)
 	return found;
 }
 
-/* What these schedule in turn has to wait until descriptors and timers have been looked at. */
-static void run_scheduled(struct poller *self)
-{
-	for (struct rt_runnable *next, *runnable = take_scheduled(self); runnable; runnable = next) {
-		next = runnable->next; /* running it may free it, or schedule it again */
-		runnable->run(runnable);
-	}
-}
-
 /* ---- Timers ---- */
 
 /* The waiter is its first member. */
@@ -257,6 +248,16 @@ static int offload(struct rt_runtime *runtime, struct rt_job *job)
 
 /* ---- The loop ---- */
 
+/* What these schedule in turn has to wait until descriptors and timers have been looked at. */
+static void run_scheduled(struct poller *self, bool jobs_only)
+{
+	for (struct rt_runnable *next, *runnable = take_scheduled(self); runnable; runnable = next) {
+		next = runnable->next; /* running it may free it, or schedule it again */
+		if (!jobs_only || runnable->run == finish)
+			runnable->run(runnable);
+	}
+}
+
 /* How long poll() may wait; NULL: until something happens. */
 static struct timespec *time_left(const struct poller *self, bool busy, struct timespec *left)
 {
@@ -298,7 +299,7 @@ static int run(struct rt_runtime *runtime, const bool *done)
 	int err = 0;
 
 	while (err == 0) {
-		run_scheduled(self);
+		run_scheduled(self, false);
 		if (*done)
 			return 0;
 		bool busy = has_scheduled(self);
@@ -313,26 +314,16 @@ static int run(struct rt_runtime *runtime, const bool *done)
 
 /* ---- Life ---- */
 
-/* Tasks that were abandoned may be among what is scheduled: only jobs are finished. */
-static void finish_jobs(struct poller *self)
-{
-	for (struct rt_runnable *next, *runnable = take_scheduled(self); runnable; runnable = next) {
-		next = runnable->next;
-		if (runnable->run == finish)
-			finish(runnable);
-	}
-}
-
+/* Tasks that were abandoned may still be scheduled, and must not run; jobs have to come to their end. */
 static void destroy(struct rt_runtime *runtime)
 {
 	struct poller *self = poller(runtime);
 	uint64_t wakes;
 
-	finish_jobs(self);
+	run_scheduled(self, true);
 	while (self->jobs > 0) {
-		poll(&(struct pollfd){.fd = self->wake_fd, .events = POLLIN}, 1, -1);
-		(void)!read(self->wake_fd, &wakes, sizeof wakes);
-		finish_jobs(self);
+		(void)!read(self->wake_fd, &wakes, sizeof wakes); /* waits */
+		run_scheduled(self, true);
 	}
 	for (size_t i = 1; i < self->count; i++)
 		self->watches[i]->registered = false;
@@ -355,7 +346,7 @@ static int create(struct rt_runtime **runtime, const struct rt_runtime_options *
 	self->last = &self->first;
 	self->count = 1;
 	pthread_mutex_init(&self->lock, NULL);
-	self->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	self->wake_fd = eventfd(0, EFD_CLOEXEC);
 	int err = self->wake_fd < 0 ? -errno : make_room(self);
 
 	if (err < 0) {

@@ -189,6 +189,35 @@ ON_EVERY(the_end_of_a_stream_wakes)
 	close(ends[0]);
 }
 
+/* A pipe has no end of its stream to read, it only hangs up; to its writer that is an error. */
+ON_EVERY(a_hang_up_wakes)
+{
+	struct rt_watch watch;
+	struct side reader = {.woken = 0}, writer = {.woken = 0};
+	int ends[2];
+
+	ck_assert_int_eq(pipe2(ends, O_NONBLOCK), 0);
+	follow(&watch, ends[0]);
+	await_ready(&reader, &watch, RT_READ);
+	pass();
+	ck_assert_int_eq(atomic_load(&reader.woken), 0);
+	close(ends[1]);
+	await_count(&reader.woken, 1);
+	ops->unwatch(runtime, &watch);
+	close(ends[0]);
+
+	ck_assert_int_eq(pipe2(ends, O_NONBLOCK), 0);
+	fill(ends[1]);
+	follow(&watch, ends[1]);
+	await_ready(&writer, &watch, RT_WRITE);
+	pass();
+	ck_assert_int_eq(atomic_load(&writer.woken), 0);
+	close(ends[0]);
+	await_count(&writer.woken, 1);
+	ops->unwatch(runtime, &watch);
+	close(ends[1]);
+}
+
 /* Nobody hears of it any more; a new descriptor may have its number. */
 ON_EVERY(unwatched_is_forgotten)
 {
@@ -282,6 +311,7 @@ void add_watch(Suite *suite)
 	ADD(tcase, every_edge_wakes);
 	ADD(tcase, both_directions_at_once);
 	ADD(tcase, the_end_of_a_stream_wakes);
+	ADD(tcase, a_hang_up_wakes);
 	ADD(tcase, unwatched_is_forgotten);
 	ADD(tcase, many_watches_come_and_go);
 	ADD(tcase, what_is_no_descriptor_is_refused);
