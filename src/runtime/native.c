@@ -57,8 +57,9 @@ static void hand_in(struct native *self, struct rt_runnable *runnable)
 {
 	pthread_mutex_lock(&self->lock);
 	queue_push(&self->inbox, runnable);
-	pthread_mutex_unlock(&self->lock);
+	/* Under the lock: what was handed in may end the runtime as soon as it is taken out. */
 	reactor_wake(self->reactor);
+	pthread_mutex_unlock(&self->lock);
 }
 
 static void schedule(struct rt_executor *executor, struct rt_runnable *runnable)

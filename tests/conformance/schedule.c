@@ -147,6 +147,41 @@ ON_EVERY(another_thread_wakes_a_sleeping_loop)
 	rt_event_destroy(woken);
 }
 
+/* What another thread schedules may end the program, before schedule() has returned there. */
+static struct rt_runnable last;
+
+static void *wake_last(void *arg)
+{
+	(void)arg;
+	sem_wait(&may_wake);
+	schedule(&last, set_event);
+	return NULL;
+}
+
+static int end_when_woken(void *arg)
+{
+	(void)arg;
+	runtime = rt_runtime_current();
+	ck_assert_int_eq(rt_event_create(&woken), 0);
+	sem_post(&may_wake);
+	int err = rt_event_wait(woken, rt_in(PATIENCE));
+
+	rt_event_destroy(woken);
+	return err;
+}
+
+IN_EVERY(what_is_scheduled_may_end_the_runtime)
+{
+	pthread_t thread;
+
+	sem_init(&may_wake, 0, 0);
+	for (int i = 0; i < 200; i++) {
+		ck_assert_int_eq(pthread_create(&thread, NULL, wake_last, NULL), 0);
+		ck_assert_int_eq(run_in(setting, end_when_woken, "end_when_woken"), 0);
+		pthread_join(thread, NULL);
+	}
+}
+
 /* ---- Tasks that never wait ---- */
 
 enum { BUSY = 32 };
@@ -252,6 +287,7 @@ void add_schedule(Suite *suite)
 	ADD(tcase, any_thread_schedules);
 	ADD(tcase, a_runnable_may_schedule_itself);
 	ADD(tcase, another_thread_wakes_a_sleeping_loop);
+	ADD(tcase, what_is_scheduled_may_end_the_runtime);
 	ADD(tcase, busy_tasks_starve_nobody);
 	ADD(tcase, yielding_tasks_take_turns);
 }
