@@ -91,10 +91,14 @@ ON_EVERY(readiness_wakes_the_waiter)
 	pass();
 	ck_assert_int_eq(bits_of(&watch), RT_WRITE);
 	ck_assert_int_eq(atomic_load(&reader.woken), 0);
+	rt_runtime_lock(runtime);
+	watch.drained = true;
+	rt_runtime_unlock(runtime);
 	ck_assert_int_eq(write(watch.fd, &one, sizeof one), sizeof one);
 	await_count(&reader.woken, 1);
 	pass();
 	ck_assert_int_eq(atomic_load(&reader.woken), 1);
+	ck_assert(!watch.drained);
 	ops->unwatch(runtime, &watch);
 	close(watch.fd);
 }
