@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# make check: the unit tests named here, every tests/lua/*_test.lua, stress_tests and tests/examples/*.sh, tests/lint.
+# make check: the unit tests named here, every *_test.lua of tests/lua and tests/conformance, stress_tests
+# and tests/examples/*.sh, tests/lint.
 
 # A program each, from the .c file of its name; against the archive, which shows hidden names too.
 unit_tests = \
@@ -52,7 +53,7 @@ unit_tests = \
 	tests/unit/wait_group_test \
 	tests/unit/watchdog_test \
 	tests/unit/wheel_test \
-	tests/conformance/contract_test \
+	tests/conformance/conformance_test \
 	tests/stress/cancel_sweep_test \
 	tests/stress/connections_test \
 	tests/stress/park_test \
@@ -75,6 +76,23 @@ tests_unit_deadlock_test_LDFLAGS = $(AM_LDFLAGS) -Wl,-E
 tests_unit_dump_stack_test_LDFLAGS = $(AM_LDFLAGS) -Wl,-E
 tests_unit_watchdog_test_LDFLAGS = $(AM_LDFLAGS) -Wl,-E
 
+# On every runtime. CONFORMANCE_RUNTIME: an object file with one more, which registers itself.
+CONFORMANCE_RUNTIME =
+conformance_ldadd = $(CONFORMANCE_RUNTIME) examples/libpoll_runtime.la
+tests_conformance_conformance_test_SOURCES = \
+	tests/conformance/conformance.h \
+	tests/conformance/conformance_test.c \
+	tests/conformance/net.c \
+	tests/conformance/offload.c \
+	tests/conformance/register_poll.c \
+	tests/conformance/run.c \
+	tests/conformance/schedule.c \
+	tests/conformance/sync.c \
+	tests/conformance/task.c \
+	tests/conformance/timer.c \
+	tests/conformance/watch.c
+tests_conformance_conformance_test_LDADD = $(conformance_ldadd) $(LDADD)
+
 stress_tests = \
 	tests/stress/churn_test.lua \
 	tests/stress/reconnect_test.lua \
@@ -95,6 +113,12 @@ tests_embed_engine_test_LDADD = $(embed_libs)
 tests_embed_report_test_CPPFLAGS = $(embed_cppflags)
 tests_embed_report_test_LDADD = $(embed_libs)
 
+# The command with one more runtime, for tests/conformance/*.lua.
+tests_conformance_rtlua_SOURCES = $(rtlua_SOURCES) tests/conformance/register_poll.c
+tests_conformance_rtlua_LDFLAGS = $(rtlua_LDFLAGS)
+tests_conformance_rtlua_LDADD = $(conformance_ldadd) $(rtlua_LDADD)
+tests_conformance_rtlua_DEPENDENCIES = $(conformance_ldadd) $(rtlua_DEPENDENCIES)
+
 TESTS = tests/lint
 if HAVE_CHECK
 check_PROGRAMS += $(unit_tests)
@@ -110,12 +134,14 @@ check-local:
 	@false
 endif
 if WITH_LUA
+check_PROGRAMS += tests/conformance/rtlua
 TESTS += $(SCRIPT_TESTS) $(stress_tests)
 endif
 
 # What tests find in their environment; see HACKING.md.
 AM_TESTS_ENVIRONMENT = \
 	RTLUA='$(abs_top_builddir)/rtlua'; export RTLUA; \
+	RTLUA_CONFORMANCE='$(abs_top_builddir)/tests/conformance/rtlua'; export RTLUA_CONFORMANCE; \
 	RT_SOURCE='$(abs_top_srcdir)'; export RT_SOURCE; \
 	RT_MODULES='$(abs_top_builddir)/.libs'; export RT_MODULES; \
 	RT_SANITIZER='$(sanitizer)'; export RT_SANITIZER; \

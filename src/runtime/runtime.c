@@ -94,6 +94,8 @@ int runtime_open(const struct rt_runtime_ops *ops, const struct rt_runtime_optio
 		return -EBUSY;
 	ops = ops ? ops : &rt_native;
 	options = options ? options : &defaults;
+	if (options->workers > RT_WORKERS_MAX)
+		return -EINVAL;
 	if (options->clock != RT_CLOCK_REAL && !ops->advance)
 		return -ENOTSUP;
 	set_chance(self, options->seed);
