@@ -24,6 +24,13 @@ typedef int rt_main_fn(int argc, char **argv);
 /* The default runtime: a loop on the thread that starts it, and a thread pool for blocking work. */
 RT_API extern const struct rt_runtime_ops rt_native;
 
+/*
+ * Several threads that share all tasks: what is ready runs on whichever has time first, so a task may go on
+ * on another thread after each wait. What tasks have in common they must guard as
+ * threads do. Not with a host's event_base.
+ */
+RT_API extern const struct rt_runtime_ops rt_stealing;
+
 enum { RT_WORKERS_MAX = 256 };
 
 enum rt_clock {
