@@ -174,31 +174,21 @@ static void ask(const struct rt_watch *watched, struct pollfd *fd)
 	*fd = (struct pollfd){.fd = events ? watched->fd : -1, .events = (short)events};
 }
 
-static void wake(struct rt_waiter **slot)
-{
-	struct rt_waiter *waiter = *slot;
-
-	*slot = NULL;
-	if (waiter)
-		waiter->wake(waiter, 0);
-}
-
 /* An error is for whoever tries next, in whatever direction. */
 static void tell(struct rt_watch *watched, int events)
 {
+	unsigned ready = 0;
+
 	if (events & (POLLERR | POLLHUP | POLLNVAL))
-		events |= POLLIN | POLLOUT;
+		ready |= RT_READ | RT_WRITE;
 	if (events & (POLLHUP | POLLRDHUP))
-		watched->ready |= RT_CLOSED;
-	if (events & (POLLIN | POLLRDHUP)) {
-		watched->ready |= RT_READ;
-		watched->drained = false;
-		wake(&watched->reader);
-	}
-	if (events & POLLOUT) {
-		watched->ready |= RT_WRITE;
-		wake(&watched->writer);
-	}
+		ready |= RT_CLOSED | RT_READ;
+	if (events & POLLIN)
+		ready |= RT_READ;
+	if (events & POLLOUT)
+		ready |= RT_WRITE;
+	if (ready)
+		rt_watch_ready(watched, ready);
 }
 
 /* ---- Blocking work ---- */

@@ -132,6 +132,12 @@ enum {
 	RT_WRITE = 2,
 	/* The peer has sent all it will. Never cleared: a short read proves nothing any more. */
 	RT_CLOSED = 4,
+	/* The library's: the last read was short, a successful send makes it final. */
+	RT_DRAINED = 8,
+	/* The library's: nobody waits for it any more. */
+	RT_FINISHED = 16,
+	/* The bits from here on count events, so that no one of them can be overlooked. */
+	RT_EVENT = 32,
 };
 
 enum { RT_WATCH_WORDS = 16 };
@@ -139,22 +145,25 @@ enum { RT_WATCH_WORDS = 16 };
 /*
  * Readiness of one descriptor, for its whole life. The library tries an
  * operation first; on EAGAIN it clears the bit in ready, sets reader or writer
- * and suspends. The runtime sets bits in ready when the descriptor becomes ready
- * and then wakes the waiter of that direction with 0, having cleared the pointer. That may
- * be at each edge, or as long as the bit is not set and the descriptor is ready; nobody
- * depends on news of a bit that is set. An error and a hang-up make both directions
- * ready. With RT_READ, drained is cleared.
+ * and suspends. The runtime calls rt_watch_ready() when the descriptor becomes ready, never from
+ * inside of watch(). That may be at each edge, or as long as the bit is not set and the
+ * descriptor is ready; nobody depends on news of a bit that is set. An error and a hang-up make
+ * both directions ready.
  */
 struct rt_watch {
 	int fd;
-	uint8_t ready;
-	bool drained; /* the last read was short: a successful send makes it final, if nothing has come since
-		       */
+	uint32_t ready;
 	bool registered; /* watch() has succeeded */
 	struct rt_waiter *reader;
 	struct rt_waiter *writer;
 	uint64_t registration[RT_WATCH_WORDS]; /* the runtime's own, as long as registered */
 };
+
+/*
+ * Tells that a watched descriptor has become ready, for RT_READ, RT_WRITE or both; RT_CLOSED
+ * comes with RT_READ. Wakes those that wait for it. On a thread of the runtime, not locked.
+ */
+RT_API void rt_watch_ready(struct rt_watch *watch, unsigned events);
 
 /*
  * Fires once, not before its deadline: waiter.wake(&waiter, -ETIMEDOUT), with slot 0 by then. On
@@ -245,7 +254,8 @@ struct rt_runtime_ops {
 
 	/*
 	 * Starts and stops following a descriptor's readiness: once per descriptor. After unwatch() nobody is
-	 * woken, and neither the watch nor the descriptor's number is known any more.
+	 * woken, no thread is in rt_watch_ready() for it, and neither the watch nor the descriptor's number
+	 * is known any more.
 	 */
 	int (*watch)(struct rt_runtime *runtime, struct rt_watch *watch);
 	void (*unwatch)(struct rt_runtime *runtime, struct rt_watch *watch);
@@ -258,7 +268,7 @@ struct rt_runtime_ops {
 	 * Moves the virtual clock on to a time, from deadline to deadline, each time once nothing
 	 * is left to run, or a bounded number of turns later; wakes the waiter with 0 when it has got
 	 * there. A waiter of NULL calls that off. -EINVAL without a virtual clock, -EBUSY when it is
-	 * being moved already. May be NULL: there are no virtual clocks.
+	 * being moved already. Locked. May be NULL: there are no virtual clocks.
 	 */
 	int (*advance)(struct rt_runtime *runtime, rt_time until, struct rt_waiter *waiter);
 };

@@ -127,6 +127,7 @@
 #define lua_conn_push rt__lua_conn_push
 #define lua_conn_wait rt__lua_conn_wait
 #define lua_scope_free_children rt__lua_scope_free_children
+#define lua_scope_note_end rt__lua_scope_note_end
 #define lua_task_abandon rt__lua_task_abandon
 #define lua_task_create rt__lua_task_create
 #define lua_task_current rt__lua_task_current
@@ -202,6 +203,7 @@
 #define scope_adopt rt__scope_adopt
 #define scope_await rt__scope_await
 #define scope_begin_leave rt__scope_begin_leave
+#define scope_cancel rt__scope_cancel
 #define scope_end_leave rt__scope_end_leave
 #define self_choose rt__self_choose
 #define self_get rt__self_get
@@ -245,6 +247,7 @@
 #define task_await rt__task_await
 #define task_await_deadline rt__task_await_deadline
 #define task_await_turn rt__task_await_turn
+#define task_cancel rt__task_cancel
 #define task_current_id rt__task_current_id
 #define task_end_case rt__task_end_case
 #define task_finish rt__task_finish
@@ -253,6 +256,7 @@
 #define task_groups_remove rt__task_groups_remove
 #define task_init rt__task_init
 #define task_list rt__task_list
+#define task_publish_turn rt__task_publish_turn
 #define task_report_overflow rt__task_report_overflow
 #define task_slept rt__task_slept
 #define task_start rt__task_start
@@ -294,8 +298,10 @@
 #define wait_begin rt__wait_begin
 #define wait_end rt__wait_end
 #define wait_group_wait_case rt__wait_group_wait_case
+#define wait_still rt__wait_still
 #define wait_wake rt__wait_wake
 #define watch_await rt__watch_await
+#define watch_change rt__watch_change
 #define watch_finish rt__watch_finish
 #define watch_init rt__watch_init
 #define watch_wait rt__watch_wait

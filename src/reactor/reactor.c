@@ -98,31 +98,18 @@ static void on_kick(evutil_socket_t fd, short what, void *arg)
 		set_alarm(reactor);
 }
 
-static void wake(struct rt_waiter **slot)
-{
-	struct rt_waiter *waiter = *slot;
-
-	*slot = NULL;
-	if (waiter)
-		waiter->wake(waiter, 0);
-}
-
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
-	struct rt_watch *watch = arg;
+	unsigned events = 0;
 
 	(void)fd;
 	if (what & EV_CLOSED)
-		watch->ready |= RT_CLOSED;
-	if (what & (EV_READ | EV_CLOSED)) {
-		watch->ready |= RT_READ;
-		watch->drained = false;
-		wake(&watch->reader);
-	}
-	if (what & EV_WRITE) {
-		watch->ready |= RT_WRITE;
-		wake(&watch->writer);
-	}
+		events |= RT_CLOSED | RT_READ;
+	if (what & EV_READ)
+		events |= RT_READ;
+	if (what & EV_WRITE)
+		events |= RT_WRITE;
+	rt_watch_ready(arg, events);
 }
 
 _Static_assert(sizeof(struct event) <= sizeof(((struct rt_watch *)0)->registration),

@@ -51,6 +51,30 @@ static inline void self_refill(struct self *self)
 		self->budget = 1 + self_choose(1u << self_choose(DOUBLINGS));
 }
 
+/* Whether other threads run this thread's runtime as well. */
+static inline bool self_is_shared(void)
+{
+	const struct rt_runtime *runtime = self_get()->runtime;
+
+	return runtime && runtime->shared;
+}
+
+/* Locks the runtime of this thread, if there is one, and returns it. For self_unlock(). */
+static inline struct rt_runtime *self_lock(void)
+{
+	struct rt_runtime *runtime = self_get()->runtime;
+
+	if (runtime)
+		rt_runtime_lock(runtime);
+	return runtime;
+}
+
+static inline void self_unlock(struct rt_runtime *runtime)
+{
+	if (runtime)
+		rt_runtime_unlock(runtime);
+}
+
 /* Where something new runs; see struct rt_runtime_ops. */
 static inline struct rt_executor *runtime_place(struct rt_runtime *runtime, bool spread)
 {
