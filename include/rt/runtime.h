@@ -152,10 +152,10 @@ enum { RT_WATCH_WORDS = 16 };
 /*
  * Readiness of one descriptor, for its whole life. The library tries an
  * operation first; on EAGAIN it clears the bit in ready, sets reader or writer
- * and suspends. The runtime calls rt_watch_ready() when the descriptor becomes ready, never from inside
- * of watch(). That may be at each edge, or as long as the bit is not set and the descriptor is
- * ready; nobody depends on news of a bit that is set. An error and a hang-up make both
- * directions ready.
+ * and suspends. The runtime calls rt_watch_ready() when the descriptor becomes ready, never from
+ * inside of watch(). That may be at each edge, or as long as the bit is not set and the
+ * descriptor is ready; nobody depends on news of a bit that is set. An error and a hang-up make
+ * both directions ready.
  */
 struct rt_watch {
 	int fd;
