@@ -96,19 +96,22 @@ if WITH_LUA
 TESTS += $(SCRIPT_TESTS) $(stress_tests)
 endif
 
+# On which the C tests run that are tasks; those in Lua run on all that there are.
+runtimes = native
+
 # What tests find in their environment; see HACKING.md.
 AM_TESTS_ENVIRONMENT = \
 	RTLUA='$(abs_top_builddir)/rtlua'; export RTLUA; \
 	RT_SOURCE='$(abs_top_srcdir)'; export RT_SOURCE; \
 	RT_MODULES='$(abs_top_builddir)/.libs'; export RT_MODULES; \
 	RT_SANITIZER='$(sanitizer)'; export RT_SANITIZER; \
+	RT_RUNTIMES='$(runtimes)'; export RT_RUNTIMES; \
 	EXAMPLES_BUILD='$(abs_top_builddir)/examples'; export EXAMPLES_BUILD; \
 	EXAMPLES_SRC='$(abs_top_srcdir)/examples'; export EXAMPLES_SRC; \
 	CC='$(CC)'; export CC;
 
 # Each has a time limit, TEST_TIMEOUT seconds. UNIT_WRAPPER and RTLUA_WRAPPER: a command to run them under.
-LOG_COMPILER = timeout
-AM_LOG_FLAGS = -k 5 $${TEST_TIMEOUT:-300} $$UNIT_WRAPPER
+LOG_COMPILER = $(srcdir)/tests/run-unit
 TEST_EXTENSIONS = .lua .sh
 LUA_LOG_COMPILER = $(srcdir)/tests/run-lua
 # One at a time: the examples listen on the ports that their comments name.
@@ -116,6 +119,6 @@ SH_LOG_COMPILER = flock
 AM_SH_LOG_FLAGS = -o examples.lock timeout -k 5 $${TEST_TIMEOUT:-120} bash
 CLEANFILES += examples.lock
 
-EXTRA_DIST += tests/lint tests/run-lua tests/summary $(unit_tests:=.c) $(embed_tests:=.c) \
+EXTRA_DIST += tests/lint tests/run-lua tests/run-unit tests/summary $(unit_tests:=.c) $(embed_tests:=.c) \
 	$(wildcard $(srcdir)/tests/*.supp) \
 	$(foreach ext,bash c h lua sh,$(wildcard $(srcdir)/tests/*/*.$(ext) $(srcdir)/tests/*/*/*.$(ext)))

@@ -2,7 +2,6 @@
 -- What the tests of tasks share.
 
 local rt = require "rt"
-local check = require "check"
 
 local M = {}
 
@@ -10,7 +9,7 @@ local function count_tasks() return #rt.task.list() end
 
 -- A test that must leave no task behind.
 function M.test(name, fn)
-  check.test(name, function(t)
+  rt.test(name, function(t)
     local before = count_tasks()
     fn(t)
     t:equal(count_tasks(), before)

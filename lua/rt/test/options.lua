@@ -19,6 +19,7 @@ files given. Each file has a process of its own, each test a runtime of its own.
   --repeat=N          run each test N times
   --seed=N            the order in which ready tasks run is a function of the seed
   --explore=N         run each test with N seeds, and give the first one with which it fails
+  --jit=on|off        whether LuaJIT compiles (on)
   --format=FORMAT     pretty, tap or junit (pretty)
   --verbose           what tests print that do not fail, too
   --help              this text
@@ -54,13 +55,18 @@ local function format(name)
   return name
 end
 
+local function on_or_off(value)
+  if value ~= "on" and value ~= "off" then return nil, "takes on or off" end
+  return value
+end
+
 local function text(value)
   return value
 end
 
 local readers = {
   filter = text, jobs = whole(1), timeout = duration, runtime = runtime, ["repeat"] = whole(1), seed = whole(0),
-  explore = whole(1), format = format,
+  explore = whole(1), jit = on_or_off, format = format,
 }
 local flags = {["fail-fast"] = true, verbose = true, help = true}
 

@@ -118,11 +118,13 @@ local function tell_run(index, item, config)
   }
 end
 
--- worker(config): config is a line of {file=, from=, filter=, runtime=, repeat=, explore=, seed=, timeout=}.
+-- worker(config): config is a line of {file=, from=, filter=, runtime=, repeat=, explore=, seed=, timeout=,
+-- jit=}.
 return function(line)
   local config = wire.decode(line)
   events = core.worker_begin()
   io.stdout:setvbuf("line")
+  if config.jit == "off" then jit.off() end
   local state = collect.install(rt)
   tell {event = "load"}
   local wrong = load_file(config.file)
