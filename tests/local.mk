@@ -13,6 +13,7 @@ unit_tests = \
 	tests/unit/dump_stack_test \
 	tests/unit/dump_test \
 	tests/unit/event_test \
+	tests/unit/fault_test \
 	tests/unit/fiber_test \
 	tests/unit/frame_test \
 	tests/unit/heap_test \
@@ -53,6 +54,14 @@ unit_tests = \
 	tests/stress/connections_test \
 	tests/stress/park_test
 LDADD = librtcore.la $(CHECK_LIBS)
+# The library with the faults of base/fault.h in it.
+check_LTLIBRARIES = tests/libfaults.la
+tests_libfaults_la_SOURCES = $(librtcore_la_SOURCES)
+tests_libfaults_la_CPPFLAGS = $(AM_CPPFLAGS) -DRT_FAULTS
+tests_libfaults_la_LIBADD = $(librtcore_la_LIBADD)
+tests_unit_fault_test_SOURCES = tests/unit/fault_test.c tests/unit/fault_programs.c
+tests_unit_fault_test_CPPFLAGS = $(AM_CPPFLAGS) -DRT_FAULTS
+tests_unit_fault_test_LDADD = tests/libfaults.la $(CHECK_LIBS)
 # For the names of functions in backtraces.
 tests_unit_deadlock_test_LDFLAGS = $(AM_LDFLAGS) -Wl,-E
 tests_unit_dump_stack_test_LDFLAGS = $(AM_LDFLAGS) -Wl,-E

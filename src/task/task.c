@@ -3,6 +3,7 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
+#include "base/fault.h"
 #include "task/scope.h"
 
 #include <errno.h>
@@ -29,6 +30,8 @@ static void end(struct rt_task *task)
 
 		ring_remove(&task->joiners, waiter);
 		waiter->wake(waiter, 0);
+		if (FAULT(join_one))
+			task_forget_joiners(task);
 	}
 	task->home->ops->ended(task);
 }
@@ -82,9 +85,10 @@ void task_finish(struct rt_task *task, int result)
 
 void task_wake(struct rt_task *task)
 {
-	if (task->state == TASK_PARKED)
+	if (task->state == TASK_PARKED || (FAULT(wake_repeated) && task->state == TASK_SCHEDULED) ||
+	    (FAULT(wake_hasty) && task->state == TASK_RUNNING))
 		schedule(task);
-	else if (task->state == TASK_RUNNING)
+	else if (task->state == TASK_RUNNING && !FAULT(wake_forgotten))
 		task->state = TASK_NOTIFIED;
 }
 
@@ -118,7 +122,7 @@ static void stop_joining(struct task_wait *wait)
 {
 	struct rt_task *target = wait->source;
 
-	if (wait->waiter.next)
+	if (wait->waiter.next && !FAULT(join_stays))
 		ring_remove(&target->joiners, &wait->waiter);
 }
 
