@@ -5,11 +5,7 @@ local rt = require "rt"
 local failure = require "failure"
 
 local channel, event = rt.sync.channel, rt.sync.event
-
--- Lets all that can run do so until they wait.
-local function settle()
-  for _ = 1, 5 do rt.yield() end
-end
+local settle = require("tasks").settle
 
 local function pack(...) return {n = select("#", ...), ...} end
 

@@ -4,27 +4,10 @@
 local rt = require "rt"
 local program = require "program"
 local failure = require "failure"
+local support = require "tasks"
 
 local sync = rt.sync
-
--- Lets all that can run do so until they wait.
-local function settle()
-  for _ = 1, 5 do rt.yield() end
-end
-
-local function spawn_all(count, fn)
-  local tasks = {}
-  for i = 1, count do tasks[i] = rt.spawn(fn, i) end
-  return tasks
-end
-
-local function await_all(tasks)
-  for _, task in ipairs(tasks) do task:await() end
-end
-
--- Under a sanitizer the same with fewer tasks.
-local sanitizer = os.getenv("RT_SANITIZER")
-local many = sanitizer and sanitizer ~= "" and sanitizer ~= "none" and 1000 or 10000
+local settle, spawn_all, await_all, many = support.settle, support.spawn_all, support.await_all, support.many
 
 rt.test("rt has what rt.sync has", function(t)
   t:equal(rt.sync, require "rt.sync")
