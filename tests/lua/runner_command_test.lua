@@ -263,7 +263,7 @@ end)
 
 rt.test("pretty: colours and a live line on a terminal, unless NO_COLOR", function(t)
   -- It is missing in places, and without a pseudo-terminal it cannot work.
-  if program.run("script -qec true /dev/null").code ~= 0 then return end
+  if program.run("script -qec true /dev/null").code ~= 0 then t:skip("no script(1), or no pseudo-terminal") end
   local function on_terminal(environment)
     return runner.folder({["x_test.lua"] = 'require("rt").test("x", function() end)'}, function(path)
       return program.run(("cd %s; TERM=xterm %s script -qec '%s test' /dev/null"):format(path, environment, program.rtlua))
