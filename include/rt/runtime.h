@@ -40,8 +40,8 @@ enum rt_clock {
 struct rt_runtime_options {
 	size_t stack_size; /* of C tasks, in bytes; 0: 64 KiB */
 	/*
-	 * Threads, of which the one that starts the runtime is the first; at most RT_WORKERS_MAX. 0: what suits
-	 * the runtime, mostly one for each processor. Those that nothing runs on are not started.
+	 * Threads, of which the one that starts the runtime is the first; at most RT_WORKERS_MAX. 0: what
+	 * suits the runtime, mostly one for each processor. Those that nothing runs on are not started.
 	 */
 	unsigned workers;
 	struct event_base *event_base; /* NULL: a loop of its own */
@@ -81,7 +81,8 @@ RT_API int rt_main(int argc, char **argv, rt_main_fn *fn, const char *name, cons
  * what it left behind have ended; tasks that are left over are cancelled.
  * options may be NULL. Returns fn's result, or -EBUSY when a runtime is already
  * running on this thread, -EDEADLK when every task waits for something that
- * nothing can bring about, -ENOMEM.
+ * nothing can bring about, -EINVAL for too many workers, -ENOTSUP for an option that the runtime
+ * does not have, -ENOMEM.
  */
 RT_API int rt_run(const struct rt_runtime_ops *ops, const struct rt_runtime_options *options, rt_task_fn *fn,
 		  void *arg, const char *name);
@@ -99,7 +100,7 @@ RT_API const char *rt_runtime_name(unsigned index);
 /* ------------------------------------------------------------------------ */
 /* The contract with a scheduler. */
 
-/* Something to run, once, on a worker's own stack. */
+/* Something to run, once, on a worker's own stack. It may be gone, or scheduled again, when run() returns. */
 struct rt_runnable {
 	struct rt_runnable *next; /* the executor's, while it is scheduled */
 	void (*run)(struct rt_runnable *runnable);
@@ -107,7 +108,11 @@ struct rt_runnable {
 
 /* Decides where and when a runnable runs. A runtime is one, so are its workers, so is a strand. */
 struct rt_executor {
-	/* Takes a runnable that is not scheduled. Never runs it right away. Any thread, locked or not. */
+	/*
+	 * Takes a runnable that is not scheduled. Never runs it right away. With one worker, what one thread
+	 * schedules runs in that order. Once it is taken, the runtime may end at any moment. Any thread,
+	 * locked or not.
+	 */
 	void (*schedule)(struct rt_executor *executor, struct rt_runnable *runnable);
 };
 
@@ -127,6 +132,12 @@ enum {
 	RT_WRITE = 2,
 	/* The peer has sent all it will. Never cleared: a short read proves nothing any more. */
 	RT_CLOSED = 4,
+	/* The library's: the last read was short, a successful send makes it final. */
+	RT_DRAINED = 8,
+	/* The library's: nobody waits for it any more. */
+	RT_FINISHED = 16,
+	/* The bits from here on count events, so that no one of them can be overlooked. */
+	RT_EVENT = 32,
 };
 
 enum { RT_WATCH_WORDS = 16 };
@@ -134,14 +145,14 @@ enum { RT_WATCH_WORDS = 16 };
 /*
  * Readiness of one descriptor, for its whole life. The library tries an
  * operation first; on EAGAIN it clears the bit in ready, sets reader or writer
- * and suspends. The runtime sets bits in ready when the descriptor becomes ready
- * (edge-triggered) and then wakes the waiter of that direction with 0, having
- * cleared the pointer.
+ * and suspends. The runtime calls rt_watch_ready() when the descriptor becomes ready, never from inside
+ * of watch(). That may be at each edge, or as long as the bit is not set and the descriptor is
+ * ready; nobody depends on news of a bit that is set. An error and a hang-up make both
+ * directions ready.
  */
 struct rt_watch {
 	int fd;
-	uint8_t ready;
-	bool drained; /* the last read was short: a successful send makes it final */
+	uint32_t ready;
 	bool registered; /* watch() has succeeded */
 	struct rt_waiter *reader;
 	struct rt_waiter *writer;
@@ -149,8 +160,15 @@ struct rt_watch {
 };
 
 /*
- * Fires once, not before its deadline: waiter.wake(&waiter, -ETIMEDOUT). The
- * links of the waiter, and slot, are the runtime's while it is armed.
+ * Tells that a watched descriptor has become ready, for RT_READ, RT_WRITE or both; RT_CLOSED
+ * comes with RT_READ. Wakes those that wait for it. On a thread of the runtime, not locked.
+ */
+RT_API void rt_watch_ready(struct rt_watch *watch, unsigned events);
+
+/*
+ * Fires once, not before its deadline: waiter.wake(&waiter, -ETIMEDOUT), locked, with slot 0 by then. On
+ * one worker, earlier deadlines fire first. The links of the waiter, and slot, are the runtime's while it
+ * is armed.
  */
 struct rt_timer {
 	struct rt_waiter waiter;
@@ -200,16 +218,24 @@ struct rt_runtime_ops {
 
 	/*
 	 * Makes a runtime for this thread; the library fills in the members of
-	 * struct rt_runtime. destroy() is called with no task left; descriptors that
-	 * are still watched become unregistered.
+	 * struct rt_runtime. Options that it cannot have give -ENOTSUP: a host's event_base; a virtual
+	 * clock without advance() never gets here. It may have fewer workers than asked for, and no
+	 * watchdog, stack size or seed concerns it.
+	 *
+	 * destroy() is called with no task left that will run, and with no runtime on this thread any more.
+	 * What is still scheduled is dropped; descriptors that are still watched become unregistered; a job
+	 * that is under way is waited for, or done() on its own thread later, each exactly once, and those
+	 * that have not begun need not be worked.
 	 */
 	int (*create)(struct rt_runtime **runtime, const struct rt_runtime_options *options);
 	void (*destroy)(struct rt_runtime *runtime);
 
 	/*
-	 * Runs what is scheduled and waits for readiness and timers until *done.
-	 * Returns -EDEADLK when nothing is scheduled, armed, offloaded or watched
-	 * (runtime->watching).
+	 * Runs what is scheduled and waits for readiness and timers until *done, which is set in what it
+	 * runs or wakes. Tasks that are always ready must not keep it from timers, descriptors and other
+	 * threads for more than a bounded number of runnables. Returns -EDEADLK when nothing is scheduled,
+	 * armed before RT_FOREVER, offloaded or watched (runtime->watching). It may be called again,
+	 * after either: what is scheduled and armed is kept.
 	 */
 	int (*run)(struct rt_runtime *runtime, const bool *done);
 
@@ -218,14 +244,19 @@ struct rt_runtime_ops {
 
 	/*
 	 * Where something new is to run: a task, or, with spread, something that should run in
-	 * parallel to its spawner if that is possible. On a thread of the runtime. May be NULL: it is the runtime.
+	 * parallel to its spawner if that is possible. On a thread of the runtime. May be NULL: it is the
+	 * runtime.
 	 */
 	struct rt_executor *(*place)(struct rt_runtime *runtime, bool spread);
 
-	/* Does blocking work elsewhere. */
+	/* Does blocking work elsewhere; done() is never called from inside. */
 	int (*offload)(struct rt_runtime *runtime, struct rt_job *job);
 
-	/* Starts and stops following a descriptor's readiness: once per descriptor. */
+	/*
+	 * Starts and stops following a descriptor's readiness: once per descriptor. After unwatch() nobody is
+	 * woken, no thread is in rt_watch_ready() for it, and neither the watch nor the descriptor's number
+	 * is known any more.
+	 */
 	int (*watch)(struct rt_runtime *runtime, struct rt_watch *watch);
 	void (*unwatch)(struct rt_runtime *runtime, struct rt_watch *watch);
 
@@ -234,10 +265,18 @@ struct rt_runtime_ops {
 	void (*disarm)(struct rt_runtime *runtime, struct rt_timer *timer);
 
 	/*
+	 * Brings all threads but the calling one to rest, waiting for limit nanoseconds: 0, or -EBUSY if
+	 * some task has not given way by then. resume() lets them go on. Whenever nobody is in run(),
+	 * all must be at rest, but for those that -EBUSY speaks of. NULL where there is one thread.
+	 */
+	int (*pause)(struct rt_runtime *runtime, rt_time limit);
+	void (*resume)(struct rt_runtime *runtime);
+
+	/*
 	 * Moves the virtual clock on to a time, from deadline to deadline, each time once nothing
 	 * is left to run, or a bounded number of turns later; wakes the waiter with 0 when it has got
 	 * there. A waiter of NULL calls that off. -EINVAL without a virtual clock, -EBUSY when it is
-	 * being moved already. May be NULL: there are no virtual clocks.
+	 * being moved already. Locked. May be NULL: there are no virtual clocks.
 	 */
 	int (*advance)(struct rt_runtime *runtime, rt_time until, struct rt_waiter *waiter);
 };

@@ -34,6 +34,7 @@ struct rt_scope {
 	struct rt_waiter *waiter;
 	int error;
 	unsigned failures;
+	bool sealed; /* the last task has ended and the owner goes on */
 };
 
 /*

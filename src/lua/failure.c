@@ -57,22 +57,42 @@ static int collect_garbage(lua_State *L)
 	return 0;
 }
 
-static void look_for_dropped(struct rt_waiter *waiter, int result)
+static void look(struct rt_runnable *runnable)
 {
-	struct vm *vm = container_of(waiter, struct vm, failure_timer.waiter);
+	struct vm *vm = container_of(runnable, struct vm, look);
 
-	(void)result;
+	rt_runtime_lock(vm->runtime);
+	vm->looking = false;
+	rt_runtime_unlock(vm->runtime);
 	if (vm->failures)
 		vm_protect(vm, collect_garbage, NULL);
 }
 
+static void look_soon(struct rt_waiter *waiter, int result)
+{
+	struct vm *vm = container_of(waiter, struct vm, failure_timer.waiter);
+
+	(void)result;
+	if (vm->looking)
+		return;
+	vm->looking = true;
+	vm->look.run = look;
+	vm->strand->executor.schedule(&vm->strand->executor, &vm->look);
+}
+
 static void arm_timer(struct vm *vm)
 {
-	if (!vm->runtime || vm->failure_timer.slot)
+	struct rt_runtime *runtime = vm->runtime;
+
+	if (!runtime)
 		return;
-	vm->failure_timer.deadline = rt_in(LOOK_AFTER);
-	vm->failure_timer.waiter.wake = look_for_dropped;
-	vm->runtime->ops->arm(vm->runtime, &vm->failure_timer);
+	rt_runtime_lock(runtime);
+	if (!vm->failure_timer.slot) {
+		vm->failure_timer.deadline = rt_in(LOOK_AFTER);
+		vm->failure_timer.waiter.wake = look_soon;
+		runtime->ops->arm(runtime, &vm->failure_timer);
+	}
+	rt_runtime_unlock(runtime);
 }
 
 static int call_tostring(lua_State *L)
@@ -180,8 +200,11 @@ void failures_report(struct vm *vm)
 			last = last->next;
 		report(last);
 	}
-	if (vm->failure_timer.slot)
-		vm->runtime->ops->disarm(vm->runtime, &vm->failure_timer);
+	if (!vm->runtime)
+		return;
+	rt_runtime_lock(vm->runtime);
+	vm->runtime->ops->disarm(vm->runtime, &vm->failure_timer);
+	rt_runtime_unlock(vm->runtime);
 }
 
 void failure_print(struct vm *vm, lua_State *L, const char *traceback)

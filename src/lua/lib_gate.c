@@ -37,17 +37,22 @@ static int gate_wait(lua_State *L)
 	struct gate *gate = luaL_checkudata(L, 1, gate_metatable);
 	struct lua_task *task = lua_task_running(L, vm_upvalue(L), "require");
 
+	struct rt_runtime *runtime = self_lock();
+
 	wait_prepare(&task->task, &loading, gate);
 	if (gate->open)
 		task->task.wait.result = 0;
 	else
 		ring_push(&gate->waiting, &task->task.wait.waiter);
+	self_unlock(runtime);
 	return lua_task_suspend(L, task, RT_FOREVER);
 }
 
 static int gate_open(lua_State *L)
 {
 	struct gate *gate = luaL_checkudata(L, 1, gate_metatable);
+
+	struct rt_runtime *runtime = self_lock();
 
 	gate->open = true;
 	while (gate->waiting) {
@@ -56,6 +61,7 @@ static int gate_open(lua_State *L)
 		ring_remove(&gate->waiting, first);
 		first->wake(first, 0);
 	}
+	self_unlock(runtime);
 	return 0;
 }
 

@@ -132,16 +132,27 @@ static int error_of(const struct lua_task *task)
 	return task->outcome == OUTCOME_CANCELLED ? -ECANCELED : -EIO;
 }
 
+void lua_scope_note_end(struct lua_task *task)
+{
+	struct rt_frame *frame = task->task.frame;
+
+	while (frame && frame->outer)
+		frame = frame->outer;
+	if (!frame || frame->kind != FRAME_CHILD)
+		return;
+	struct rt_scope_child *child = container_of(frame, struct rt_scope_child, frame);
+	int error = error_of(task);
+
+	if (child->scope && error < 0 && !(error == -ECANCELED && rt_task_cancelled(&task->task)))
+		vm_protect(lua_task_vm(task), note_failure, child);
+}
+
 static int child_ended(struct rt_scope_child *child)
 {
 	struct lua_task *task = container_of(child->task, struct lua_task, task);
-	struct vm *vm = lua_task_vm(task);
-	int error = error_of(task);
 
-	if (child->scope && error < 0 && !(error == -ECANCELED && task->task.cancelled))
-		vm_protect(vm, note_failure, child);
-	release_child(vm, child);
-	return error;
+	release_child(lua_task_vm(task), child);
+	return error_of(task);
 }
 
 /* ---- Scopes ---- */
@@ -151,7 +162,10 @@ static void drop(struct lua_scope *scope)
 {
 	frame_drop(&scope->shield.frame);
 	frame_drop(&scope->scope.frame);
+	struct rt_runtime *runtime = self_lock();
+
 	scope_abandon(&scope->scope);
+	self_unlock(runtime);
 }
 
 static int scope_collect(lua_State *L)

@@ -67,7 +67,7 @@ static struct lua_task *check_ended(lua_State *L)
 {
 	struct lua_task *task = vm_check(L, vm_upvalue(L), 1, OBJECT_TASK);
 
-	if (task->task.state != TASK_DONE)
+	if (task_state(&task->task) != TASK_DONE)
 		vm_error(L, "the task has not ended");
 	return task;
 }
@@ -119,7 +119,7 @@ static int cancel(lua_State *L)
 {
 	struct lua_task *task = vm_check(L, vm_upvalue(L), 1, OBJECT_TASK);
 
-	if (task->task.state == TASK_DONE) {
+	if (task_state(&task->task) == TASK_DONE) {
 		lua_pushnil(L);
 		lua_pushliteral(L, "the task has ended");
 		lua_pushstring(L, error_name(-ESRCH));
@@ -145,7 +145,7 @@ static int status(lua_State *L)
 		[OUTCOME_CANCELLED] = "cancelled",
 	};
 	struct lua_task *task = vm_check(L, vm_upvalue(L), 1, OBJECT_TASK);
-	int state = task->task.state;
+	enum task_state state = task_state(&task->task);
 
 	lua_pushstring(L, state == TASK_DONE ? ends[task->outcome] : names[state]);
 	return 1;

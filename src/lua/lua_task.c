@@ -9,6 +9,7 @@
 #include "lua/cancelled.h"
 #include "lua/carrier.h"
 #include "lua/failure.h"
+#include "lua/lua_scope.h"
 #include "lua/lua_task_report.h"
 #include "lua/probe.h"
 #include "lua/site.h"
@@ -204,6 +205,7 @@ static void finish(struct lua_task *task, int status)
 		if (vm_protect(lua_task_vm(task), note_outcome, task) != 0)
 			task->outcome = OUTCOME_ERROR;
 	}
+	lua_scope_note_end(task);
 	task_finish(&task->task, status == 0 ? 0 : -ECANCELED);
 }
 
@@ -249,7 +251,7 @@ static void resume(struct rt_task *task)
 	struct lua_task *self = lua_task_of(task);
 
 	/* Woken for something that is no longer true: parks again. */
-	if (self->yielded && !wait_over(task))
+	if (self->yielded && wait_still(task))
 		return;
 	if (carrier_run(self, work) < 0)
 		fail_for_memory(self);
@@ -346,7 +348,9 @@ struct lua_task *lua_task_create(lua_State *L, struct vm *vm, int nargs, int lev
 	task_init(&task->task, &vm->home);
 	task->slot = slot;
 	task->site = site;
+	rt_runtime_lock(vm->runtime);
 	task->id = task_next_id(vm->runtime);
+	rt_runtime_unlock(vm->runtime);
 	task->parent = task_current_id();
 	task->values = (uint16_t)nargs;
 	vm->slots[slot].u.task = task;
@@ -432,13 +436,17 @@ void lua_task_abandon(struct lua_task *task)
 	/* A waiter that is still published somewhere must not be woken any more. */
 	if (task->yielded)
 		end_yielded(task);
-	else if (task->started && self->state != TASK_RUNNING)
+	else if (task->started && task_state(self) != TASK_RUNNING)
 		wait_end(self);
 	task_forget_joiners(self);
+	struct rt_runtime *runtime = self_lock();
+
 	frames_abandon(self);
-	carrier_abandon(task);
 	self->state = TASK_DONE;
+	self->ended = true;
 	lua_task_vm(task)->runtime->task_count--;
+	self_unlock(runtime);
+	carrier_abandon(task);
 	task->outcome = OUTCOME_CANCELLED;
 	int slot = task->slot;
 

@@ -135,8 +135,10 @@ static bool try_now(struct lua_wait *wait)
 
 	if (self->budget <= 1)
 		return false;
+	struct rt_runtime *runtime = self_lock();
 	int result = wait->cases->kind->try(wait->cases);
 
+	self_unlock(runtime);
 	if (result == -EAGAIN)
 		return false;
 	self->budget--;

@@ -25,7 +25,7 @@ struct flag {
 static void set_flag(struct rt_waiter *waiter, int result)
 {
 	(void)result;
-	container_of(waiter, struct flag, waiter)->set = true;
+	__atomic_store_n(&container_of(waiter, struct flag, waiter)->set, true, __ATOMIC_RELEASE);
 }
 
 static void report_deadlock(const struct vm *vm)
@@ -80,6 +80,7 @@ int main_task_run(lua_State *L, struct vm *vm, int nargs, bool *interrupted)
 	int handle = lua_gettop(L);
 
 	lua_task_set_title(L, task, "main");
+	/* With nothing else running on this thread, and not started for others to see before run(). */
 	ring_push(&task->task.joiners, &done.waiter);
 	int err = run(vm, task, &done.set, interrupted);
 

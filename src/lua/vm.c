@@ -118,7 +118,7 @@ int vm_start(struct vm *vm, struct rt_runtime *runtime)
 		return -ENOMEM;
 	vm->runtime = runtime;
 	strand_init(vm->strand, &runtime->executor);
-	vm->home = (struct task_home){&vm->strand->executor, &lua_task_ops};
+	vm->home = (struct task_home){&vm->strand->executor, &lua_task_ops, runtime};
 	vm->group.next_task = lua_task_next;
 	task_groups_add(runtime, &vm->group);
 	return 0;

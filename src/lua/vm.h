@@ -68,6 +68,8 @@ struct vm {
 	struct site_table *sites;
 	struct failure *failures; /* of tasks that nobody has joined yet */
 	struct rt_timer failure_timer;
+	struct rt_runnable look; /* for failures whose handles have been dropped, on the strand */
+	bool looking; /* it is scheduled; locked */
 	struct wait_timer
 		*idle_timers; /* for tasks that wait with their carrier given back; linked by task */
 	struct lua_wait *waits, *idle_waits; /* of src/sync: in use, and for reuse */

@@ -84,9 +84,11 @@ int listener_try_accept(struct rt_tcp_listener *listener, struct rt_addr *peer)
 	struct rt_watch *watch = &listener->watch;
 	int fd, err = 0;
 
+	uint32_t seen = watch_look(watch);
+
 	if (watch->fd < 0)
 		return -EBADF;
-	if (!(watch->ready & RT_READ) || self_spend(self_get()))
+	if (!(seen & RT_READ) || self_spend(self_get()))
 		return -EAGAIN;
 	do {
 		socklen_t size = sizeof *peer;
@@ -96,7 +98,7 @@ int listener_try_accept(struct rt_tcp_listener *listener, struct rt_addr *peer)
 		err = fd < 0 ? errno : 0;
 	} while (is_transient(err));
 	if (err == EAGAIN)
-		watch->ready &= (uint8_t)~RT_READ;
+		watch_change(watch, seen, 0, RT_READ);
 	return fd < 0 ? -err : fd;
 }
 
@@ -164,6 +166,15 @@ static int accept_fd(struct rt_tcp_listener *listener, struct rt_addr *peer, rt_
 	}
 }
 
+/* Another thread may have destroyed it meanwhile. */
+static void release(struct rt_tcp_listener *listener)
+{
+	if (!hold_end(&listener->hold))
+		return;
+	listener_finish(listener);
+	free(listener);
+}
+
 int rt_tcp_accept(struct rt_tcp_listener *listener, struct rt_tcp **tcp, struct rt_addr *peer,
 		  rt_time deadline)
 {
@@ -175,8 +186,7 @@ int rt_tcp_accept(struct rt_tcp_listener *listener, struct rt_tcp **tcp, struct 
 	hold_begin(&listener->hold);
 	int fd = accept_fd(listener, peer, deadline);
 
-	if (hold_end(&listener->hold))
-		free(listener);
+	release(listener);
 	if (fd < 0) {
 		free(accepted);
 		return fd;
@@ -200,7 +210,12 @@ void rt_tcp_listener_destroy(struct rt_tcp_listener *listener)
 {
 	if (!listener)
 		return;
-	listener_finish(listener);
-	if (hold_destroy(&listener->hold))
+	bool last = hold_destroy(&listener->hold);
+
+	if (last || !self_is_shared())
+		listener_finish(listener);
+	else
+		watch_finish(&listener->watch);
+	if (last)
 		free(listener);
 }

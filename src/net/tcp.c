@@ -40,25 +40,27 @@ void tcp_finish(struct rt_tcp *tcp)
  * an edge comes only once. A send that succeeds after the read proves that
  * there was no error. So: a short read marks, a send settles.
  */
-static void note_short_read(struct rt_watch *watch)
+static void note_short_read(struct rt_watch *watch, uint32_t seen)
 {
-	watch->drained = true;
+	watch_change(watch, seen, RT_DRAINED, 0);
 }
 
-static void settle(struct rt_watch *watch)
+static void settle(struct rt_watch *watch, uint32_t seen)
 {
-	if (watch->drained && !(watch->ready & RT_CLOSED))
-		watch->ready &= (uint8_t)~RT_READ;
-	watch->drained = false;
+	if (!(seen & RT_DRAINED))
+		return;
+	watch_change(watch, seen, 0, seen & RT_CLOSED ? RT_DRAINED : RT_DRAINED | RT_READ);
 }
 
 ssize_t tcp_try_read(struct rt_tcp *tcp, void *buf, size_t size)
 {
 	struct rt_watch *watch = &tcp->watch;
 
+	uint32_t seen = watch_look(watch);
+
 	if (watch->fd < 0)
 		return -EBADF;
-	if (!(watch->ready & RT_READ) || self_spend(self_get()))
+	if (!(seen & RT_READ) || self_spend(self_get()))
 		return -EAGAIN;
 	ssize_t got;
 
@@ -69,11 +71,11 @@ ssize_t tcp_try_read(struct rt_tcp *tcp, void *buf, size_t size)
 		int err = errno;
 
 		if (err == EAGAIN)
-			watch->ready &= (uint8_t)~RT_READ;
+			watch_change(watch, seen, 0, RT_READ);
 		return -err;
 	}
 	if ((size_t)got < size)
-		note_short_read(watch);
+		note_short_read(watch, seen);
 	return got;
 }
 
@@ -90,9 +92,11 @@ ssize_t tcp_try_writev(struct rt_tcp *tcp, struct iovec *parts, size_t count)
 {
 	struct rt_watch *watch = &tcp->watch;
 
+	uint32_t seen = watch_look(watch);
+
 	if (watch->fd < 0)
 		return -EBADF;
-	if (!(watch->ready & RT_WRITE) || self_spend(self_get()))
+	if (!(seen & RT_WRITE) || self_spend(self_get()))
 		return -EAGAIN;
 	ssize_t sent;
 
@@ -103,10 +107,10 @@ ssize_t tcp_try_writev(struct rt_tcp *tcp, struct iovec *parts, size_t count)
 		int err = errno;
 
 		if (err == EAGAIN)
-			watch->ready &= (uint8_t)~RT_WRITE;
+			watch_change(watch, seen, 0, RT_WRITE);
 		return -err;
 	}
-	settle(watch);
+	settle(watch, seen);
 	return sent;
 }
 
@@ -208,10 +212,13 @@ int rt_tcp_connect_addr(struct rt_tcp **tcp, const struct rt_addr *addr, rt_time
 	return connect_with(tcp, connect_addr, addr, deadline);
 }
 
+/* Another thread may have destroyed it in the middle of the operation. */
 static void release(struct rt_tcp *tcp)
 {
-	if (hold_end(&tcp->u.hold))
-		free(tcp);
+	if (!hold_end(&tcp->u.hold))
+		return;
+	tcp_finish(tcp);
+	free(tcp);
 }
 
 static ssize_t read_some(struct rt_tcp *tcp, void *buf, size_t size, rt_time deadline)
@@ -294,8 +301,13 @@ void rt_tcp_destroy(struct rt_tcp *tcp)
 {
 	if (!tcp)
 		return;
-	tcp_finish(tcp);
-	if (hold_destroy(&tcp->u.hold))
+	bool last = hold_destroy(&tcp->u.hold);
+
+	if (last || !self_is_shared())
+		tcp_finish(tcp);
+	else
+		watch_finish(&tcp->watch);
+	if (last)
 		free(tcp);
 }
 

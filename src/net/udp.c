@@ -45,10 +45,10 @@ void udp_finish(struct rt_udp *udp)
 }
 
 /* Keeps errno's value across what follows; EAGAIN ends the readiness that was noted. */
-static ssize_t failed(struct rt_watch *watch, int err, uint8_t direction)
+static ssize_t failed(struct rt_watch *watch, int err, uint32_t seen, uint32_t direction)
 {
 	if (err == EAGAIN)
-		watch->ready &= (uint8_t)~direction;
+		watch_change(watch, seen, 0, direction);
 	return -err;
 }
 
@@ -56,9 +56,11 @@ ssize_t udp_try_recv(struct rt_udp *udp, void *buf, size_t size, struct rt_addr 
 {
 	struct rt_watch *watch = &udp->watch;
 
+	uint32_t seen = watch_look(watch);
+
 	if (watch->fd < 0)
 		return -EBADF;
-	if (!(watch->ready & RT_READ) || self_spend(self_get()))
+	if (!(seen & RT_READ) || self_spend(self_get()))
 		return -EAGAIN;
 	ssize_t got;
 
@@ -69,16 +71,18 @@ ssize_t udp_try_recv(struct rt_udp *udp, void *buf, size_t size, struct rt_addr 
 		got = recvfrom(watch->fd, buf, size, MSG_TRUNC, peer ? &peer->u.any : NULL,
 			       peer ? &len : NULL);
 	} while (got < 0 && errno == EINTR);
-	return got < 0 ? failed(watch, errno, RT_READ) : got;
+	return got < 0 ? failed(watch, errno, seen, RT_READ) : got;
 }
 
 ssize_t udp_try_send(struct rt_udp *udp, const void *buf, size_t size, const struct rt_addr *addr)
 {
 	struct rt_watch *watch = &udp->watch;
 
+	uint32_t seen = watch_look(watch);
+
 	if (watch->fd < 0)
 		return -EBADF;
-	if (!(watch->ready & RT_WRITE) || self_spend(self_get()))
+	if (!(seen & RT_WRITE) || self_spend(self_get()))
 		return -EAGAIN;
 	ssize_t sent;
 
@@ -86,7 +90,7 @@ ssize_t udp_try_send(struct rt_udp *udp, const void *buf, size_t size, const str
 		sent = sendto(watch->fd, buf, size, MSG_NOSIGNAL, addr ? &addr->u.any : NULL,
 			      addr ? addr_len(addr) : 0);
 	while (sent < 0 && errno == EINTR);
-	return sent < 0 ? failed(watch, errno, RT_WRITE) : sent;
+	return sent < 0 ? failed(watch, errno, seen, RT_WRITE) : sent;
 }
 
 int udp_connect(struct rt_udp *udp, const struct rt_addr *addr)
@@ -122,10 +126,13 @@ int rt_udp_bind(struct rt_udp **udp, const char *addr)
 	return err;
 }
 
+/* Another thread may have destroyed it in the middle of the operation. */
 static void release(struct rt_udp *udp)
 {
-	if (hold_end(&udp->hold))
-		free(udp);
+	if (!hold_end(&udp->hold))
+		return;
+	udp_finish(udp);
+	free(udp);
 }
 
 static ssize_t recv_from(struct rt_udp *udp, void *buf, size_t size, struct rt_addr *peer, rt_time deadline)
@@ -214,8 +221,13 @@ void rt_udp_destroy(struct rt_udp *udp)
 {
 	if (!udp)
 		return;
-	udp_finish(udp);
-	if (hold_destroy(&udp->hold))
+	bool last = hold_destroy(&udp->hold);
+
+	if (last || !self_is_shared())
+		udp_finish(udp);
+	else
+		watch_finish(&udp->watch);
+	if (last)
 		free(udp);
 }
 

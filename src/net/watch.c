@@ -11,9 +11,52 @@ void watch_init(struct rt_watch *watch, int fd)
 {
 	watch->fd = fd;
 	watch->ready = RT_READ | RT_WRITE;
-	watch->drained = watch->registered = false;
+	watch->registered = false;
 	watch->reader = watch->writer = NULL;
 }
+
+/* Without other threads this is a load and a store. */
+static bool replace(struct rt_watch *watch, uint32_t *from, uint32_t to)
+{
+	if (self_is_shared())
+		return __atomic_compare_exchange_n(&watch->ready, from, to, false, __ATOMIC_ACQ_REL,
+						   __ATOMIC_ACQUIRE);
+	watch->ready = to;
+	return true;
+}
+
+void watch_change(struct rt_watch *watch, uint32_t seen, uint32_t set, uint32_t clear)
+{
+	uint32_t now = watch_look(watch);
+
+	while (now / RT_EVENT == seen / RT_EVENT && !replace(watch, &now, (now | set) & ~clear))
+		;
+}
+
+static void wake(struct rt_waiter **slot)
+{
+	struct rt_waiter *waiter = *slot;
+
+	*slot = NULL;
+	if (waiter)
+		waiter->wake(waiter, 0);
+}
+
+void rt_watch_ready(struct rt_watch *watch, unsigned events)
+{
+	struct rt_runtime *runtime = self_lock();
+	uint32_t now = watch_look(watch), clear = events & RT_READ ? RT_DRAINED : 0;
+
+	while (!replace(watch, &now, ((now | events) & ~clear) + RT_EVENT))
+		;
+	if (events & RT_READ)
+		wake(&watch->reader);
+	if (events & RT_WRITE)
+		wake(&watch->writer);
+	self_unlock(runtime);
+}
+
+/* ---- Waiting ---- */
 
 static void woken(struct rt_waiter *waiter, int result)
 {
@@ -32,13 +75,21 @@ static void stop(struct rt_waiter **slot, int result)
 
 void watch_finish(struct rt_watch *watch)
 {
-	struct rt_runtime *runtime = self_get()->runtime;
+	struct rt_runtime *runtime = self_lock();
+	bool registered = watch->registered;
+	uint32_t now = watch_look(watch);
 
-	if (watch->registered && runtime)
-		runtime->ops->unwatch(runtime, watch);
+	while (!replace(watch, &now, now | RT_FINISHED))
+		;
 	watch->registered = false;
+	self_unlock(runtime);
+	/* Not locked: it may wait for a thread that is just telling of an event. */
+	if (registered && runtime)
+		runtime->ops->unwatch(runtime, watch);
+	self_lock();
 	stop(&watch->reader, -EBADF);
 	stop(&watch->writer, -EBADF);
+	self_unlock(runtime);
 }
 
 static void stop_reading(struct task_wait *wait)
@@ -79,14 +130,17 @@ static int ensure_registered(struct rt_watch *watch)
 	return err;
 }
 
-int watch_await(struct rt_watch *watch, int direction, struct rt_task *task)
+static int await(struct rt_watch *watch, int direction, struct rt_task *task)
 {
 	struct rt_waiter **slot = direction == RT_READ ? &watch->reader : &watch->writer;
+	uint32_t ready = watch_look(watch);
 
 	if (*slot)
 		return -EBUSY;
-	if (watch->ready & direction) {
-		task_await_turn(task);
+	if (ready & RT_FINISHED)
+		return -EBADF;
+	if (ready & (uint32_t)direction) {
+		task_publish_turn(task);
 		return 0;
 	}
 	int err = ensure_registered(watch);
@@ -98,6 +152,15 @@ int watch_await(struct rt_watch *watch, int direction, struct rt_task *task)
 	*slot = &task->wait.waiter;
 	self_get()->runtime->watching++;
 	return 0;
+}
+
+int watch_await(struct rt_watch *watch, int direction, struct rt_task *task)
+{
+	struct rt_runtime *runtime = self_lock();
+	int err = await(watch, direction, task);
+
+	self_unlock(runtime);
+	return err;
 }
 
 int watch_wait(struct rt_watch *watch, int direction, rt_time deadline)

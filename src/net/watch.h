@@ -12,27 +12,43 @@ RT_PRIVATE_BEGIN
  * has returned: a task may have been woken, or have given way, and not run yet.
  */
 struct hold {
-	unsigned count : 31; /* of operations */
-	bool destroyed : 1;
+	uint32_t count; /* of operations, and HOLD_DESTROYED */
 };
+
+#define HOLD_DESTROYED (1u << 31)
+
+static inline uint32_t hold_add(struct hold *hold, uint32_t change)
+{
+	if (self_is_shared())
+		return __atomic_add_fetch(&hold->count, change, __ATOMIC_ACQ_REL);
+	return hold->count += change;
+}
 
 static inline void hold_begin(struct hold *hold)
 {
-	hold->count++;
+	hold_add(hold, 1);
 }
 
 /* True: the socket was destroyed meanwhile and this was the last operation, free it. */
 static inline bool hold_end(struct hold *hold)
 {
-	return --hold->count == 0 && hold->destroyed;
+	return hold_add(hold, -1u) == HOLD_DESTROYED;
 }
 
 /* True: no operation is under way, free the socket now. */
 static inline bool hold_destroy(struct hold *hold)
 {
-	hold->destroyed = true;
-	return hold->count == 0;
+	return hold_add(hold, HOLD_DESTROYED) == HOLD_DESTROYED;
 }
+
+/* What is known of readiness before a try; for watch_clear() after it. */
+static inline uint32_t watch_look(const struct rt_watch *watch)
+{
+	return __atomic_load_n(&watch->ready, __ATOMIC_ACQUIRE);
+}
+
+/* Sets bits, and clears others, unless an event has come since: that is news of its own. */
+void watch_change(struct rt_watch *watch, uint32_t seen, uint32_t set, uint32_t clear);
 
 /* Ready in both directions until a try says otherwise. */
 void watch_init(struct rt_watch *watch, int fd);

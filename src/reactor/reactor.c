@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <event2/thread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -21,8 +22,11 @@
 enum { BASE_DESCRIPTORS = 6 };
 
 struct reactor {
+	struct rt_runtime *runtime; /* whose lock to take; or NULL */
 	struct event_base *base;
 	bool guest; /* base is a host's */
+	bool shared;
+	bool sleeping; /* of a shared one: who polls has set the alarm; locked, as are alarm and wheel */
 	bool held;
 	bool kicked;
 	int wake_fd, alarm_fd;
@@ -49,17 +53,45 @@ static void set_alarm_at(struct reactor *reactor, rt_time next)
 	reactor->alarm = next;
 }
 
+static void lock(struct reactor *reactor)
+{
+	if (reactor->shared)
+		rt_runtime_lock(reactor->runtime);
+}
+
+static void unlock(struct reactor *reactor)
+{
+	if (reactor->shared)
+		rt_runtime_unlock(reactor->runtime);
+}
+
+/* Wakes whose time has come, for which the runtime is locked even where the wheel is this thread's alone. */
+static void fire(struct reactor *reactor)
+{
+	if (reactor->runtime)
+		rt_runtime_lock(reactor->runtime);
+	reactor->sleeping = false;
+	if (reactor->wheel.count > 0)
+		wheel_turn(&reactor->wheel, rt_now());
+	if (reactor->runtime)
+		rt_runtime_unlock(reactor->runtime);
+}
+
 /* Timers that are due at the end of time are never waited for. */
 static void set_alarm(struct reactor *reactor)
 {
-	if (!reactor->clock)
-		set_alarm_at(reactor, wheel_next(&reactor->wheel));
+	if (reactor->clock)
+		return;
+	lock(reactor);
+	set_alarm_at(reactor, wheel_next(&reactor->wheel));
+	reactor->sleeping = reactor->shared;
+	unlock(reactor);
 }
 
 static void turn_wheel(struct reactor *reactor)
 {
-	if (reactor->wheel.count > 0)
-		wheel_turn(&reactor->wheel, rt_now());
+	if (reactor->shared || reactor->wheel.count > 0)
+		fire(reactor);
 }
 
 /* Edge-triggered: the expiry needs no read(). */
@@ -68,7 +100,9 @@ static void on_alarm(evutil_socket_t fd, short what, void *arg)
 	struct reactor *reactor = arg;
 
 	(void)fd, (void)what;
+	lock(reactor);
 	reactor->alarm = RT_FOREVER;
+	unlock(reactor);
 	turn_wheel(reactor);
 	if (reactor->guest) {
 		set_alarm(reactor);
@@ -98,31 +132,18 @@ static void on_kick(evutil_socket_t fd, short what, void *arg)
 		set_alarm(reactor);
 }
 
-static void wake(struct rt_waiter **slot)
-{
-	struct rt_waiter *waiter = *slot;
-
-	*slot = NULL;
-	if (waiter)
-		waiter->wake(waiter, 0);
-}
-
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
-	struct rt_watch *watch = arg;
+	unsigned events = 0;
 
 	(void)fd;
 	if (what & EV_CLOSED)
-		watch->ready |= RT_CLOSED;
-	if (what & (EV_READ | EV_CLOSED)) {
-		watch->ready |= RT_READ;
-		watch->drained = false;
-		wake(&watch->reader);
-	}
-	if (what & EV_WRITE) {
-		watch->ready |= RT_WRITE;
-		wake(&watch->writer);
-	}
+		events |= RT_CLOSED | RT_READ;
+	if (what & EV_READ)
+		events |= RT_READ;
+	if (what & EV_WRITE)
+		events |= RT_WRITE;
+	rt_watch_ready(arg, events);
 }
 
 _Static_assert(sizeof(struct event) <= sizeof(((struct rt_watch *)0)->registration),
@@ -152,9 +173,17 @@ void reactor_unwatch(struct reactor *reactor, struct rt_watch *watch)
 	event_del(registration(watch));
 }
 
+bool reactor_has(const struct reactor *reactor, const struct rt_watch *watch)
+{
+	return event_get_base((const struct event *)watch->registration) == reactor->base;
+}
+
 void reactor_arm(struct reactor *reactor, struct rt_timer *timer)
 {
 	wheel_arm(&reactor->wheel, timer);
+	/* Somebody else sleeps, until the alarm at the latest. */
+	if (reactor->sleeping)
+		set_alarm_at(reactor, wheel_next(&reactor->wheel));
 }
 
 void reactor_disarm(struct reactor *reactor, struct rt_timer *timer)
@@ -249,18 +278,22 @@ static int check_descriptors(void)
 }
 
 /*
- * Confined to this thread, so that libevent takes no lock; woken through wake_fd
- * only. It need not know the time: the timers are ours.
+ * Confined to this thread, so that libevent takes no lock, or shared, with locks; woken through
+ * wake_fd only. It need not know the time: the timers are ours.
  */
-static struct event_base *new_base(void)
+static struct event_base *new_base(bool shared)
 {
 	struct event_config *config = event_config_new();
 	struct event_base *base = NULL;
 
 	if (!config)
 		return NULL;
+	if (shared && evthread_use_pthreads() < 0) {
+		event_config_free(config);
+		return NULL;
+	}
 	event_config_require_features(config, EV_FEATURE_ET);
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_NO_CACHE_TIME);
+	event_config_set_flag(config, EVENT_BASE_FLAG_NO_CACHE_TIME | (shared ? 0 : EVENT_BASE_FLAG_NOLOCK));
 	base = event_base_new_with_config(config);
 	event_config_free(config);
 	return base;
@@ -295,6 +328,8 @@ int reactor_create(struct reactor **reactor, const struct reactor_options *optio
 	created->turn = options->turn;
 	created->arg = options->arg;
 	created->guest = options->event_base;
+	created->shared = options->shared;
+	created->runtime = options->runtime;
 	created->clock = options->clock;
 	created->wake_fd = created->alarm_fd = -1;
 	created->alarm = RT_FOREVER;
@@ -302,7 +337,7 @@ int reactor_create(struct reactor **reactor, const struct reactor_options *optio
 	int err = created->guest ? 0 : check_descriptors();
 
 	if (err == 0)
-		created->base = created->guest ? options->event_base : new_base();
+		created->base = created->guest ? options->event_base : new_base(options->shared);
 	if (err == 0)
 		err = created->base ? open_descriptors(created) : -ENOMEM;
 	if (err < 0) {

@@ -29,7 +29,7 @@ static int run_first(void *arg)
 	struct first *first = arg;
 
 	first->result = first->fn(first->arg);
-	first->done = true;
+	__atomic_store_n(&first->done, true, __ATOMIC_RELEASE);
 	return 0;
 }
 

@@ -20,6 +20,8 @@ static struct {
 	struct rt_task *main;
 	struct rt_watch watch; /* an eventfd that the handler writes */
 	struct rt_waiter waiter;
+	struct rt_runnable runnable; /* what is left for outside of the lock */
+	atomic_bool scheduled;
 	struct sigaction previous_quit, previous_int;
 	bool interrupted;
 } signals;
@@ -37,11 +39,12 @@ static void handle(int signal)
 	errno = saved;
 }
 
-/* Edge-triggered: each write is news, and need not be read. */
-static void woken(struct rt_waiter *waiter, int result)
+/* As a task would, not locked. */
+static void serve(struct rt_runnable *runnable)
 {
-	signals.watch.reader = waiter;
-	if (result < 0)
+	(void)runnable;
+	atomic_store(&signals.scheduled, false);
+	if (!atomic_load(&signals.runtime))
 		return;
 	if (atomic_exchange(&quit_came, false))
 		rt_task_dump(stderr);
@@ -49,6 +52,26 @@ static void woken(struct rt_waiter *waiter, int result)
 		signals.interrupted = true;
 		rt_cancel(signals.main);
 	}
+}
+
+/* As after a try that gives EAGAIN: a runtime may look only for what is not set. */
+static void expect_news(void)
+{
+	uint64_t count;
+
+	signals.watch.ready &= ~(uint32_t)RT_READ;
+	(void)!read(signals.watch.fd, &count, sizeof count);
+	signals.watch.reader = &signals.waiter;
+}
+
+static void woken(struct rt_waiter *waiter, int result)
+{
+	struct rt_runtime *runtime = atomic_load(&signals.runtime);
+
+	(void)waiter;
+	expect_news();
+	if (result == 0 && !atomic_exchange(&signals.scheduled, true))
+		runtime->ops->schedule(&runtime->executor, &signals.runnable);
 }
 
 /* What is ignored, as nohup(1) and shells in the background have it, stays so. */
@@ -69,6 +92,8 @@ static int open_fd(struct rt_runtime *runtime)
 	if (fd < 0)
 		return -error_last();
 	signals.waiter.wake = woken;
+	signals.runnable.run = serve;
+	atomic_store(&signals.scheduled, false);
 	signals.watch = (struct rt_watch){.fd = fd, .reader = &signals.waiter};
 	int err = runtime->ops->watch(runtime, &signals.watch);
 

@@ -10,19 +10,38 @@
 
 #include <stdlib.h>
 
-static void schedule_self(struct strand *strand)
+static void lock(struct strand *strand)
 {
-	strand->scheduled = true;
-	strand->parent->schedule(strand->parent, &strand->runnable);
+	if (strand->runtime && strand->runtime->shared)
+		pthread_mutex_lock(&strand->lock);
+}
+
+static void unlock(struct strand *strand)
+{
+	if (strand->runtime && strand->runtime->shared)
+		pthread_mutex_unlock(&strand->lock);
 }
 
 static void schedule(struct rt_executor *executor, struct rt_runnable *runnable)
 {
 	struct strand *strand = container_of(executor, struct strand, executor);
 
+	lock(strand);
+	bool scheduled = strand->scheduled;
+
 	queue_push(&strand->queue, runnable);
-	if (!strand->scheduled)
-		schedule_self(strand);
+	strand->scheduled = true;
+	unlock(strand);
+	if (!scheduled)
+		strand->parent->schedule(strand->parent, &strand->runnable);
+}
+
+static void destroy(struct strand *strand)
+{
+	if (!strand)
+		return;
+	pthread_mutex_destroy(&strand->lock);
+	free(strand);
 }
 
 static void free_retired(struct strand *strand)
@@ -32,7 +51,16 @@ static void free_retired(struct strand *strand)
 	while (*link != strand)
 		link = &((struct strand *)*link)->next;
 	*link = strand->next;
-	free(strand);
+	destroy(strand);
+}
+
+static struct rt_runnable *take(struct strand *strand)
+{
+	lock(strand);
+	struct rt_runnable *next = queue_next(&strand->queue);
+
+	unlock(strand);
+	return next;
 }
 
 static void run(struct rt_runnable *runnable)
@@ -46,15 +74,19 @@ static void run(struct rt_runnable *runnable)
 	int batch = strand->queue.seeded ? 1 : STRAND_BATCH;
 
 	for (int i = 0; i < batch; i++) {
-		struct rt_runnable *next = queue_next(&strand->queue);
+		struct rt_runnable *next = take(strand);
 
 		if (!next)
 			break;
 		next->run(next);
 	}
-	strand->scheduled = false;
-	if (strand->queue.head)
-		schedule_self(strand);
+	lock(strand);
+	bool again = strand->queue.head;
+
+	strand->scheduled = again;
+	unlock(strand);
+	if (again)
+		strand->parent->schedule(strand->parent, &strand->runnable);
 }
 
 void strand_init(struct strand *strand, struct rt_executor *parent)
@@ -63,14 +95,16 @@ void strand_init(struct strand *strand, struct rt_executor *parent)
 		.executor.schedule = schedule,
 		.runnable.run = run,
 		.parent = parent,
+		.runtime = self_get()->runtime,
 		.queue.seeded = self_get()->seeded,
 	};
+	pthread_mutex_init(&strand->lock, NULL);
 }
 
 void strand_retire(struct strand *strand, void **retired)
 {
 	if (!strand || !strand->scheduled) {
-		free(strand);
+		destroy(strand);
 		return;
 	}
 	strand->next = *retired;
@@ -84,6 +118,6 @@ void strands_free(void *retired)
 		struct strand *strand = retired;
 
 		retired = strand->next;
-		free(strand);
+		destroy(strand);
 	}
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A strand: a serial executor that is itself a runnable of its parent. Whatever is
- * scheduled on it runs one at a time and in order. (The word is Asio's.)
+ * scheduled on it, from any thread, runs one at a time and in order, on whichever thread its
+ * turn comes. (The word is Asio's.)
  */
 #ifndef RT_STRAND_H
 #define RT_STRAND_H
@@ -14,6 +15,8 @@ struct strand {
 	struct rt_executor executor;
 	struct rt_runnable runnable; /* scheduled on the parent while there is something to run */
 	struct rt_executor *parent;
+	const struct rt_runtime *runtime; /* whether it is shared; NULL: no */
+	pthread_mutex_t lock; /* of the next two */
 	struct queue queue;
 	bool scheduled;
 	void **retired, *next; /* the list that it is in; NULL: in use */
@@ -22,6 +25,7 @@ struct strand {
 /* How many runnables run before the parent's others get their turn; one, where chance decides. */
 enum { STRAND_BATCH = 64 };
 
+/* On a thread of the runtime that parent belongs to. */
 void strand_init(struct strand *strand, struct rt_executor *parent);
 
 /*

@@ -111,12 +111,24 @@ static bool valid(const struct rt_chan *chan, const void *element)
 
 int rt_chan_try_send(struct rt_chan *chan, const void *element)
 {
-	return valid(chan, element) ? try_send(chan, element) : -EINVAL;
+	if (!valid(chan, element))
+		return -EINVAL;
+	struct rt_runtime *runtime = self_lock();
+	int err = try_send(chan, element);
+
+	self_unlock(runtime);
+	return err;
 }
 
 int rt_chan_try_recv(struct rt_chan *chan, void *element)
 {
-	return valid(chan, element) ? try_recv(chan, element) : -EINVAL;
+	if (!valid(chan, element))
+		return -EINVAL;
+	struct rt_runtime *runtime = self_lock();
+	int err = try_recv(chan, element);
+
+	self_unlock(runtime);
+	return err;
 }
 
 /* ---- Waiting ---- */
@@ -175,16 +187,25 @@ int rt_chan_recv(struct rt_chan *chan, void *element, rt_time deadline)
 
 /* ---- The end ---- */
 
-int rt_chan_close(struct rt_chan *chan)
+static int close_chan(struct rt_chan *chan)
 {
-	if (!chan)
-		return -EINVAL;
 	if (chan->closed)
 		return -EALREADY;
 	chan->closed = true;
 	sync_complete_all(&chan->senders, -EPIPE);
 	sync_complete_all(&chan->receivers, -EPIPE);
 	return 0;
+}
+
+int rt_chan_close(struct rt_chan *chan)
+{
+	if (!chan)
+		return -EINVAL;
+	struct rt_runtime *runtime = self_lock();
+	int err = close_chan(chan);
+
+	self_unlock(runtime);
+	return err;
 }
 
 void rt_chan_set_drop(struct rt_chan *chan, rt_chan_drop_fn *drop, void *arg)
@@ -207,7 +228,13 @@ void rt_chan_destroy(struct rt_chan *chan)
 
 size_t rt_chan_count(const struct rt_chan *chan)
 {
-	return chan ? chan->count : 0;
+	if (!chan)
+		return 0;
+	struct rt_runtime *runtime = self_lock();
+	size_t count = chan->count;
+
+	self_unlock(runtime);
+	return count;
 }
 
 size_t rt_chan_capacity(const struct rt_chan *chan)

@@ -22,7 +22,10 @@ void rt_event_destroy(struct rt_event *event)
 {
 	if (!event)
 		return;
+	struct rt_runtime *runtime = self_lock();
+
 	sync_complete_all(&event->waiters, -EPIPE);
+	self_unlock(runtime);
 	free(event);
 }
 
@@ -30,11 +33,14 @@ int rt_event_set(struct rt_event *event)
 {
 	if (!event)
 		return -EINVAL;
+	struct rt_runtime *runtime = self_lock();
+
 	event->set = true;
 	if (FAULT(event_one) && event->waiters)
 		sync_complete(sync_first(event->waiters), 0);
 	else
 		sync_complete_all(&event->waiters, 0);
+	self_unlock(runtime);
 	return 0;
 }
 
@@ -42,18 +48,29 @@ int rt_event_clear(struct rt_event *event)
 {
 	if (!event)
 		return -EINVAL;
+	struct rt_runtime *runtime = self_lock();
+
 	event->set = false;
+	self_unlock(runtime);
 	return 0;
 }
 
 bool rt_event_is_set(const struct rt_event *event)
 {
-	return event && event->set;
+	if (!event)
+		return false;
+	struct rt_runtime *runtime = self_lock();
+	bool set = event->set;
+
+	self_unlock(runtime);
+	return set;
 }
 
 static int try_wait_case(struct sync_case *sync_case)
 {
-	return rt_event_is_set(sync_case->source) ? 0 : -EAGAIN;
+	const struct rt_event *event = sync_case->source;
+
+	return event->set ? 0 : -EAGAIN;
 }
 
 int event_wait_case(struct sync_case *sync_case, struct rt_event *event)

@@ -49,18 +49,17 @@ void rt_mutex_destroy(struct rt_mutex *mutex)
 {
 	if (!mutex)
 		return;
+	struct rt_runtime *runtime = self_lock();
+
 	if (mutex->holder && !orphaned(mutex))
 		leave(mutex);
 	sync_complete_all(&mutex->waiters, -EPIPE);
+	self_unlock(runtime);
 	free(mutex);
 }
 
-int rt_mutex_try_lock(struct rt_mutex *mutex)
+static int try_lock(struct rt_mutex *mutex, struct rt_task *task)
 {
-	struct rt_task *task = self_get()->task;
-
-	if (!mutex || !task)
-		return mutex ? -EPERM : -EINVAL;
 	if (orphaned(mutex))
 		return -EOWNERDEAD;
 	if (mutex->holder)
@@ -69,12 +68,21 @@ int rt_mutex_try_lock(struct rt_mutex *mutex)
 	return 0;
 }
 
-int rt_mutex_unlock(struct rt_mutex *mutex)
+int rt_mutex_try_lock(struct rt_mutex *mutex)
 {
 	struct rt_task *task = self_get()->task;
 
-	if (!mutex)
-		return -EINVAL;
+	if (!mutex || !task)
+		return mutex ? -EPERM : -EINVAL;
+	struct rt_runtime *runtime = self_lock();
+	int err = try_lock(mutex, task);
+
+	self_unlock(runtime);
+	return err;
+}
+
+static int unlock(struct rt_mutex *mutex, struct rt_task *task)
+{
 	if (!task || mutex->holder != task || orphaned(mutex))
 		return -EPERM;
 	leave(mutex);
@@ -87,9 +95,20 @@ int rt_mutex_unlock(struct rt_mutex *mutex)
 	return 0;
 }
 
+int rt_mutex_unlock(struct rt_mutex *mutex)
+{
+	if (!mutex)
+		return -EINVAL;
+	struct rt_runtime *runtime = self_lock();
+	int err = unlock(mutex, self_get()->task);
+
+	self_unlock(runtime);
+	return err;
+}
+
 static int try_lock_case(struct sync_case *sync_case)
 {
-	return rt_mutex_try_lock(sync_case->source);
+	return try_lock(sync_case->source, self_get()->task);
 }
 
 int mutex_lock_case(struct sync_case *sync_case, struct rt_mutex *mutex)

@@ -18,7 +18,7 @@ static int try_end_case(struct sync_case *sync_case)
 {
 	const struct rt_task *target = sync_case->source;
 
-	return target->state == TASK_DONE ? 0 : -EAGAIN;
+	return task_has_ended(target) ? 0 : -EAGAIN;
 }
 
 int task_end_case(struct sync_case *sync_case, struct rt_task *target, const struct rt_task *task)

@@ -28,24 +28,34 @@ void rt_semaphore_destroy(struct rt_semaphore *semaphore)
 {
 	if (!semaphore)
 		return;
+	struct rt_runtime *runtime = self_lock();
+
 	sync_complete_all(&semaphore->waiters, -EPIPE);
+	self_unlock(runtime);
 	free(semaphore);
 }
 
-int rt_semaphore_try_acquire(struct rt_semaphore *semaphore)
+static int try_acquire(struct rt_semaphore *semaphore)
 {
-	if (!semaphore)
-		return -EINVAL;
 	if (semaphore->permits == 0)
 		return -EAGAIN;
 	semaphore->permits--;
 	return 0;
 }
 
-int rt_semaphore_release(struct rt_semaphore *semaphore)
+int rt_semaphore_try_acquire(struct rt_semaphore *semaphore)
 {
 	if (!semaphore)
 		return -EINVAL;
+	struct rt_runtime *runtime = self_lock();
+	int err = try_acquire(semaphore);
+
+	self_unlock(runtime);
+	return err;
+}
+
+static int release(struct rt_semaphore *semaphore)
+{
 	if (semaphore->permits == semaphore->most)
 		return -EOVERFLOW;
 	if (FAULT(permit_lost) && semaphore->waiters)
@@ -59,14 +69,31 @@ int rt_semaphore_release(struct rt_semaphore *semaphore)
 	return 0;
 }
 
+int rt_semaphore_release(struct rt_semaphore *semaphore)
+{
+	if (!semaphore)
+		return -EINVAL;
+	struct rt_runtime *runtime = self_lock();
+	int err = release(semaphore);
+
+	self_unlock(runtime);
+	return err;
+}
+
 size_t rt_semaphore_permits(const struct rt_semaphore *semaphore)
 {
-	return semaphore ? semaphore->permits : 0;
+	if (!semaphore)
+		return 0;
+	struct rt_runtime *runtime = self_lock();
+	size_t permits = semaphore->permits;
+
+	self_unlock(runtime);
+	return permits;
 }
 
 static int try_acquire_case(struct sync_case *sync_case)
 {
-	return rt_semaphore_try_acquire(sync_case->source);
+	return try_acquire(sync_case->source);
 }
 
 int semaphore_acquire_case(struct sync_case *sync_case, struct rt_semaphore *semaphore)

@@ -109,7 +109,7 @@ static const struct wait_kind *kind_of(const struct sync_wait *wait)
 	return wait->count == 1 ? &wait->cases->kind->wait : &several;
 }
 
-bool sync_await(struct sync_wait *wait, struct rt_task *task, struct sync_case *cases, unsigned count)
+static bool await(struct sync_wait *wait, struct rt_task *task, struct sync_case *cases, unsigned count)
 {
 	init(wait, task, cases, count);
 	bool happened = try_all(wait);
@@ -125,6 +125,15 @@ bool sync_await(struct sync_wait *wait, struct rt_task *task, struct sync_case *
 	for (unsigned i = 0; i < count; i++)
 		enqueue(&cases[i]);
 	return true;
+}
+
+bool sync_await(struct sync_wait *wait, struct rt_task *task, struct sync_case *cases, unsigned count)
+{
+	struct rt_runtime *runtime = self_lock();
+	bool suspend = await(wait, task, cases, count);
+
+	self_unlock(runtime);
+	return suspend;
 }
 
 int sync_suspend(struct sync_wait *wait, struct sync_case *cases, unsigned count, rt_time deadline)

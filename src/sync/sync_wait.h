@@ -27,7 +27,7 @@ struct sync_case;
 
 struct sync_kind {
 	struct wait_kind wait; /* of a wait for this case alone; detaches by sync_detach */
-	/* Does it now if it can be done without waiting: the result; else -EAGAIN. */
+	/* Does it now if it can be done without waiting: the result; else -EAGAIN. Locked. */
 	int (*try)(struct sync_case *sync_case);
 };
 
@@ -72,7 +72,7 @@ int sync_suspend(struct sync_wait *wait, struct sync_case *cases, unsigned count
 /* The same for a single case. Suspends. */
 int sync_wait_for(struct sync_case *sync_case, rt_time deadline);
 
-/* For struct wait_kind: takes all cases of the wait out of their queues. */
+/* For struct wait_kind: takes all cases of the wait out of their queues. Locked. */
 void sync_detach(struct task_wait *wait);
 
 /* The case that has waited longest. The queue must not be empty. */
@@ -81,10 +81,10 @@ static inline struct sync_case *sync_first(struct rt_waiter *queue)
 	return container_of(queue, struct sync_case, waiter);
 }
 
-/* Ends the wait that the case belongs to: what it waits for has been done, with that result. */
+/* Ends the wait that the case belongs to: what it waits for has been done, with that result. Locked. */
 void sync_complete(struct sync_case *sync_case, int result);
 
-/* Completes all that is in the queue. */
+/* Completes all that is in the queue. Locked. */
 void sync_complete_all(struct rt_waiter **queue, int result);
 
 RT_PRIVATE_END

@@ -20,16 +20,17 @@ void rt_wait_group_destroy(struct rt_wait_group *group)
 {
 	if (!group)
 		return;
+	struct rt_runtime *runtime = self_lock();
+
 	sync_complete_all(&group->waiters, -EPIPE);
+	self_unlock(runtime);
 	free(group);
 }
 
-int rt_wait_group_add(struct rt_wait_group *group, int count)
+static int add(struct rt_wait_group *group, int count)
 {
 	int sum;
 
-	if (!group)
-		return -EINVAL;
 	/* The count is never negative: only a positive one can make it overflow. */
 	if (__builtin_add_overflow(group->count, count, &sum))
 		return -EOVERFLOW;
@@ -39,6 +40,17 @@ int rt_wait_group_add(struct rt_wait_group *group, int count)
 	if (sum == 0)
 		sync_complete_all(&group->waiters, 0);
 	return 0;
+}
+
+int rt_wait_group_add(struct rt_wait_group *group, int count)
+{
+	if (!group)
+		return -EINVAL;
+	struct rt_runtime *runtime = self_lock();
+	int err = add(group, count);
+
+	self_unlock(runtime);
+	return err;
 }
 
 int rt_wait_group_done(struct rt_wait_group *group)

@@ -13,8 +13,8 @@ static void interrupt(struct rt_task *task)
 	if (task->interrupted || !frames_must_end(task))
 		return;
 	task->interrupted = true;
-	/* A task that is running finds out at its next wait. */
-	if (task->state == TASK_PARKED && !FAULT(cancel_unheard))
+	/* A task that is running finds out at its next wait; elsewhere it may be about to park. */
+	if ((task_state(task) == TASK_PARKED || task->home->runtime->shared) && !FAULT(cancel_unheard))
 		task_wake(task);
 }
 
@@ -45,7 +45,7 @@ static void cancel_scopes(struct rt_task *task, const struct rt_frame *end, stru
 
 static void cancel_task(struct rt_task *task, struct rt_scope **pending)
 {
-	if (task->state == TASK_DONE || task->cancelled)
+	if (task_state(task) == TASK_DONE || task->cancelled)
 		return;
 	task->cancelled = true;
 	cancel_scopes(task, NULL, pending);
@@ -70,17 +70,25 @@ static void cancel_pending(struct rt_scope *pending)
 	}
 }
 
-void rt_cancel(struct rt_task *task)
+void task_cancel(struct rt_task *task)
 {
 	struct rt_scope *pending = NULL;
 
-	if (!task)
-		return;
 	cancel_task(task, &pending);
 	cancel_pending(pending);
 }
 
-void rt_scope_cancel(struct rt_scope *scope)
+void rt_cancel(struct rt_task *task)
+{
+	if (!task)
+		return;
+	struct rt_runtime *runtime = self_lock();
+
+	task_cancel(task);
+	self_unlock(runtime);
+}
+
+void scope_cancel(struct rt_scope *scope)
 {
 	struct rt_scope *pending = NULL;
 
@@ -88,6 +96,14 @@ void rt_scope_cancel(struct rt_scope *scope)
 		return;
 	cancel_scope(scope, &pending);
 	cancel_pending(pending);
+}
+
+void rt_scope_cancel(struct rt_scope *scope)
+{
+	struct rt_runtime *runtime = self_lock();
+
+	scope_cancel(scope);
+	self_unlock(runtime);
 }
 
 void frames_expire(struct rt_task *task, rt_time now)
@@ -107,5 +123,11 @@ void frames_expire(struct rt_task *task, rt_time now)
 
 bool rt_task_cancelled(const struct rt_task *task)
 {
-	return task && task->cancelled;
+	if (!task)
+		return false;
+	struct rt_runtime *runtime = self_lock();
+	bool cancelled = task->cancelled;
+
+	self_unlock(runtime);
+	return cancelled;
 }

@@ -128,7 +128,7 @@ static const char *status_of(const struct rt_task *task)
 		[TASK_PARKED] = "waiting",     [TASK_DONE] = "done",
 	};
 
-	return names[task->state];
+	return names[task_state(task)];
 }
 
 static void describe_deadline(rt_time deadline, struct rt_task_info *info)
@@ -144,7 +144,7 @@ static void describe_wait(const struct rt_task *task, struct rt_task_info *info)
 {
 	const struct task_wait *wait = &task->wait;
 
-	info->waits_for = task->state == TASK_PARKED && wait->kind ? wait->kind->what : NULL;
+	info->waits_for = task_state(task) == TASK_PARKED && wait->kind ? wait->kind->what : NULL;
 	if (!info->waits_for)
 		return;
 	if (wait->kind->describe)

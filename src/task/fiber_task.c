@@ -7,6 +7,7 @@
 
 #include "platform/backtrace.h"
 #include "platform/overflow.h"
+#include "task/cancel.h"
 #include "task/local.h"
 #include "task/scope.h"
 
@@ -50,7 +51,7 @@ static struct fiber_task *fiber_task(const struct rt_task *task)
 	return container_of(task, struct fiber_task, task);
 }
 
-/* The task's data lies on the stack that is given back here. */
+/* The task's data lies on the stack that is given back here. Locked. */
 static void release(struct fiber_task *task)
 {
 	struct stack stack = task->fiber.stack;
@@ -60,7 +61,6 @@ static void release(struct fiber_task *task)
 		return;
 	bool own_pool = task->own_pool;
 
-	locals_clear(&task->locals);
 	fiber_finish(&task->fiber);
 	stack_release(pool, &stack);
 	if (own_pool)
@@ -137,10 +137,18 @@ static void unlink_task(struct rt_runtime *runtime, struct fiber_task *task)
 		fiber_task(task->next)->prev = task->prev;
 }
 
+static void discard(struct fiber_task *task)
+{
+	struct rt_runtime *runtime = self_lock();
+
+	unlink_task(runtime, task);
+	release(task);
+	self_unlock(runtime);
+}
+
 static void ended(struct rt_task *task)
 {
-	unlink_task(self_get()->runtime, fiber_task(task));
-	release(fiber_task(task));
+	discard(fiber_task(task));
 }
 
 static const char *name_of(const struct rt_task *task)
@@ -224,34 +232,65 @@ static int pool_for(struct rt_runtime *runtime, size_t size, struct stack_pool *
 	return err;
 }
 
-static struct fiber_task *create(struct rt_runtime *runtime, size_t stack_size)
+/* Locked. */
+static int acquire_stack(struct rt_runtime *runtime, size_t size, struct stack_pool **pool,
+			 struct stack *stack)
+{
+	int err = pool_for(runtime, size, pool);
+
+	if (err < 0)
+		return err;
+	err = stack_acquire(*pool, stack);
+	if (err < 0 && *pool != runtime->stacks)
+		stack_pool_destroy(*pool);
+	return err;
+}
+
+/* Locked. */
+static void link_task(struct rt_runtime *runtime, struct fiber_task *task)
+{
+	task->id = task_next_id(runtime);
+	task->prev = NULL;
+	task->next = runtime->tasks;
+	if (runtime->tasks)
+		fiber_task(runtime->tasks)->prev = &task->task;
+	runtime->tasks = &task->task;
+}
+
+/* Locked; the task is not in the runtime's list yet. */
+static struct fiber_task *create(struct rt_runtime *runtime, struct rt_executor *executor, size_t stack_size)
 {
 	struct stack_pool *pool;
 	struct stack stack;
-	int err = pool_for(runtime, stack_size, &pool);
+	int err = acquire_stack(runtime, stack_size, &pool, &stack);
 
-	if (err == 0) {
-		err = stack_acquire(pool, &stack);
-		if (err < 0 && pool != runtime->stacks)
-			stack_pool_destroy(pool);
-	}
 	if (err < 0) {
 		errno = -err;
 		return NULL;
 	}
 	struct fiber_task *task = fiber_top(&stack, sizeof *task);
 
-	task->home = (struct task_home){&runtime->executor, &fiber_task_ops};
+	task->home = (struct task_home){executor, &fiber_task_ops, runtime};
 	task_init(&task->task, &task->home);
 	fiber_init(&task->fiber, &stack, sizeof *task, entry, task);
 	task->pool = pool;
 	task->own_pool = pool != runtime->stacks;
-	task->prev = NULL;
-	task->next = runtime->tasks;
-	if (runtime->tasks)
-		fiber_task(runtime->tasks)->prev = &task->task;
-	runtime->tasks = &task->task;
 	return task;
+}
+
+static void fill_in(struct fiber_task *task, rt_task_fn *fn, void *arg, const struct rt_task_options *options)
+{
+	task->fn = fn;
+	task->arg = arg;
+	task->locals = inherited_locals();
+	task->child.ended = NULL;
+	task->parent = task_current_id();
+	task->started = false;
+	task->capture = NULL;
+	task->site = options && options->site ? options->site : "?";
+	task->references = 2;
+	strncpy(task->name, options && options->name ? options->name : "task", NAME_MAX_LENGTH - 1);
+	task->name[NAME_MAX_LENGTH - 1] = '\0';
 }
 
 /* A task that is still to be started. */
@@ -263,22 +302,17 @@ static struct fiber_task *prepare(rt_task_fn *fn, void *arg, const struct rt_tas
 		errno = fn ? EPERM : EINVAL;
 		return NULL;
 	}
-	struct fiber_task *task = create(runtime, options ? options->stack_size : 0);
+	/* This may start a thread, from which on there is something to lock. */
+	struct rt_executor *executor = runtime_place(runtime, false);
 
-	if (!task)
-		return NULL;
-	task->fn = fn;
-	task->arg = arg;
-	task->locals = inherited_locals();
-	task->child.ended = NULL;
-	task->id = task_next_id(runtime);
-	task->parent = task_current_id();
-	task->started = false;
-	task->capture = NULL;
-	task->site = options && options->site ? options->site : "?";
-	task->references = 2;
-	strncpy(task->name, options && options->name ? options->name : "task", NAME_MAX_LENGTH - 1);
-	task->name[NAME_MAX_LENGTH - 1] = '\0';
+	rt_runtime_lock(runtime);
+	struct fiber_task *task = create(runtime, executor, options ? options->stack_size : 0);
+
+	if (task) {
+		fill_in(task, fn, arg, options);
+		link_task(runtime, task);
+	}
+	rt_runtime_unlock(runtime);
 	return task;
 }
 
@@ -308,6 +342,14 @@ static int child_ended(struct rt_scope_child *child)
 	return result;
 }
 
+/* Its scope has been closed meanwhile, by another thread. */
+static void never_started(struct fiber_task *task)
+{
+	locals_clear(&task->locals);
+	task->references = 1;
+	discard(task);
+}
+
 /* Whether the program owns it: not that of a scope's task, nor what rt_task_current() gives in Lua's. */
 static bool is_handle(const struct rt_task *task)
 {
@@ -326,7 +368,11 @@ struct rt_task *rt_scope_spawn_with(struct rt_scope *scope, rt_task_fn *fn, void
 	if (!task)
 		return NULL;
 	task->child.ended = child_ended;
-	scope_adopt(scope, &task->task, &task->child);
+	if (!scope_adopt(scope, &task->task, &task->child)) {
+		never_started(task);
+		errno = EINVAL;
+		return NULL;
+	}
 	task_start(&task->task);
 	return &task->task;
 }
@@ -355,20 +401,26 @@ int rt_join(struct rt_task *target, int *result, rt_time deadline)
 		return err;
 	if (result)
 		*result = target->result;
-	release(fiber_task(target));
+	rt_detach(target);
 	return 0;
 }
 
 void rt_detach(struct rt_task *task)
 {
-	if (task && is_handle(task))
-		release(fiber_task(task));
+	if (!task || !is_handle(task))
+		return;
+	struct rt_runtime *runtime = self_lock();
+
+	release(fiber_task(task));
+	self_unlock(runtime);
 }
 
 void fiber_tasks_cancel(struct rt_runtime *runtime)
 {
+	rt_runtime_lock(runtime);
 	for (struct rt_task *task = runtime->tasks; task; task = fiber_task(task)->next)
-		rt_cancel(task);
+		task_cancel(task);
+	rt_runtime_unlock(runtime);
 }
 
 void fiber_tasks_abandon(struct rt_runtime *runtime)
@@ -385,6 +437,7 @@ void fiber_tasks_finish(struct rt_task *tasks, void *stacks)
 		struct fiber_task *task = fiber_task(tasks);
 
 		next = task->next;
+		locals_clear(&task->locals);
 		task->references = 1;
 		release(task);
 	}

@@ -5,6 +5,7 @@
 #endif
 #include "task/frame.h"
 
+#include "task/cancel.h"
 #include "task/scope.h"
 
 static rt_time nearest(rt_time deadline, const struct rt_frame *outer)
@@ -19,9 +20,16 @@ void frame_enter(struct rt_frame *frame, enum frame_kind kind, rt_time deadline)
 	*frame = (struct rt_frame){.task = task, .kind = (uint8_t)kind, .deadline = deadline};
 	if (!task)
 		return;
+	struct rt_runtime *runtime = self_lock();
+
 	frame->outer = task->frame;
 	frame->effective = kind == FRAME_SHIELD ? RT_FOREVER : nearest(deadline, frame->outer);
 	task->frame = frame;
+	if (kind == FRAME_SHIELD)
+		task->interrupted = false;
+	else if (kind == FRAME_SCOPE)
+		frame->cancelled = task->interrupted;
+	self_unlock(runtime);
 }
 
 /* Takes it out of the chain; link is what points to it. */
@@ -34,7 +42,7 @@ static void unlink_frame(struct rt_frame **link)
 	frame->task = NULL;
 }
 
-void frame_leave_inner(struct rt_frame *frame)
+static void leave_inner(struct rt_frame *frame)
 {
 	struct rt_task *task = frame->task;
 
@@ -43,8 +51,18 @@ void frame_leave_inner(struct rt_frame *frame)
 
 		unlink_frame(&task->frame);
 		if (inner->kind == FRAME_SCOPE)
-			rt_scope_cancel(scope_of(inner));
+			scope_cancel(scope_of(inner));
 	}
+}
+
+void frame_leave_inner(struct rt_frame *frame)
+{
+	struct rt_runtime *runtime = self_lock();
+
+	leave_inner(frame);
+	if (frame->task)
+		frame->task->interrupted = frames_must_end(frame->task);
+	self_unlock(runtime);
 }
 
 bool frame_leave(struct rt_frame *frame)
@@ -53,10 +71,15 @@ bool frame_leave(struct rt_frame *frame)
 
 	if (!task)
 		return false;
-	frame_leave_inner(frame);
+	struct rt_runtime *runtime = self_lock();
+
+	leave_inner(frame);
 	unlink_frame(&task->frame);
 	task->interrupted = frames_must_end(task);
-	return frame->expired;
+	bool expired = frame->expired;
+
+	self_unlock(runtime);
+	return expired;
 }
 
 /* What the frames inside of one that is gone have as their deadline now. */
@@ -75,6 +98,7 @@ void frame_drop(struct rt_frame *frame)
 
 	if (!task)
 		return;
+	struct rt_runtime *runtime = self_lock();
 	struct rt_frame **link = &task->frame;
 
 	while (*link != frame)
@@ -83,6 +107,7 @@ void frame_drop(struct rt_frame *frame)
 	for (struct rt_frame *inner = task->frame; inner != *link; inner = inner->outer)
 		inner->effective = effective(inner);
 	task->interrupted = frames_must_end(task);
+	self_unlock(runtime);
 }
 
 bool frames_must_end(const struct rt_task *task)

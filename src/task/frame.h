@@ -22,10 +22,13 @@ RT_PRIVATE_BEGIN
 
 enum frame_kind { FRAME_TIMEOUT, FRAME_SCOPE, FRAME_SHIELD, FRAME_CHILD };
 
-/* Makes it the innermost frame of the running task; outside of one it counts as left. */
+/*
+ * Makes it the innermost frame of the running task; outside of one it counts as left. A scope is
+ * cancelled from the start if the task is; a shield's task is not interrupted from here on.
+ */
 void frame_enter(struct rt_frame *frame, enum frame_kind kind, rt_time deadline);
 
-/* Leaves what is inside of it; scopes that are left so are cancelled. */
+/* Leaves what is inside of it, whose cancellation is over; scopes that are left so are cancelled. */
 void frame_leave_inner(struct rt_frame *frame);
 
 /* Leaves it and what is inside of it. Returns whether it has expired; false if it had been left before. */
@@ -34,10 +37,10 @@ bool frame_leave(struct rt_frame *frame);
 /* Takes this one out, wherever it is in its task's chain; harmless if it has been left. */
 void frame_drop(struct rt_frame *frame);
 
-/* Whether the frames, or the task itself, say that its waits must end. */
+/* Whether the frames, or the task itself, say that its waits must end. Locked. */
 bool frames_must_end(const struct rt_task *task);
 
-/* Takes the task out of all its frames: it will not run any more. Scopes let their tasks go. */
+/* Takes the task out of all its frames: it will not run any more. Scopes let their tasks go. Locked. */
 void frames_abandon(struct rt_task *task);
 
 RT_PRIVATE_END

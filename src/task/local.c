@@ -8,17 +8,19 @@
 #include "task/fiber_task.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
+/* Counts go up and down on several threads. */
 struct binding {
 	const struct rt_local *key;
 	void *value;
-	unsigned references; /* sets that it is in */
+	_Atomic unsigned references; /* sets that it is in */
 };
 
 /* Never changed: a task that sets a value makes itself another one. */
 struct locals {
-	unsigned references; /* tasks */
+	_Atomic unsigned references; /* tasks */
 	unsigned count;
 	struct binding *bindings[];
 };

@@ -5,13 +5,14 @@
 #endif
 #include "task/scope.h"
 
+#include "task/cancel.h"
+
 #include <errno.h>
 
 void rt_scope_enter(struct rt_scope *scope, rt_time deadline)
 {
 	*scope = (struct rt_scope){.owner = self_get()->task};
 	frame_enter(&scope->frame, FRAME_SCOPE, deadline);
-	scope->frame.cancelled = scope->owner && scope->owner->interrupted;
 }
 
 /* ---- Children ---- */
@@ -40,7 +41,7 @@ static void fail(struct rt_scope *scope, int error)
 	if (scope->failures++ > 0)
 		return;
 	scope->error = error;
-	rt_scope_cancel(scope);
+	scope_cancel(scope);
 }
 
 static void child_ended(struct rt_waiter *waiter, int unused)
@@ -65,7 +66,7 @@ static void child_ended(struct rt_waiter *waiter, int unused)
 	}
 }
 
-void scope_adopt(struct rt_scope *scope, struct rt_task *task, struct rt_scope_child *child)
+static void adopt(struct rt_scope *scope, struct rt_task *task, struct rt_scope_child *child)
 {
 	rt_time deadline = scope->frame.effective;
 
@@ -78,12 +79,23 @@ void scope_adopt(struct rt_scope *scope, struct rt_task *task, struct rt_scope_c
 	ring_push(&task->joiners, &child->waiter);
 	push_child(scope, child);
 	if (scope->frame.cancelled)
-		rt_cancel(task);
+		task_cancel(task);
+}
+
+bool scope_adopt(struct rt_scope *scope, struct rt_task *task, struct rt_scope_child *child)
+{
+	struct rt_runtime *runtime = self_lock();
+	bool open = scope_is_open(scope) && !scope->sealed;
+
+	if (open)
+		adopt(scope, task, child);
+	self_unlock(runtime);
+	return open;
 }
 
 void scope_abandon(struct rt_scope *scope)
 {
-	rt_scope_cancel(scope);
+	scope_cancel(scope);
 	for (struct rt_scope_child *child = scope->children; child; child = child->next)
 		child->scope = NULL;
 	scope->children = NULL;
@@ -102,12 +114,16 @@ static void stop_leaving(struct task_wait *wait)
 bool scope_await(struct rt_scope *scope)
 {
 	static const struct wait_kind leaving = {.what = "scope", .detach = stop_leaving};
+	struct rt_runtime *runtime = self_lock();
+	bool waits = scope->children;
 
-	if (!scope->children)
-		return false;
-	wait_prepare(scope->owner, &leaving, scope);
-	scope->waiter = &scope->owner->wait.waiter;
-	return true;
+	if (waits) {
+		wait_prepare(scope->owner, &leaving, scope);
+		scope->waiter = &scope->owner->wait.waiter;
+	}
+	scope->sealed = !waits;
+	self_unlock(runtime);
+	return waits;
 }
 
 static int wait_for_children(struct rt_scope *scope)
@@ -151,19 +167,27 @@ int scope_begin_leave(struct rt_scope *scope)
 	if (!scope_is_open(scope) || scope->owner != task)
 		return -EPERM;
 	frame_leave_inner(&scope->frame);
-	task->interrupted = frames_must_end(task);
 	return 0;
 }
 
-int scope_end_leave(struct rt_scope *scope)
+static int close_scope(struct rt_scope *scope)
 {
+	struct rt_runtime *runtime = self_lock();
 	struct rt_task *task = scope->owner;
 
 	if (scope->children)
 		scope_abandon(scope);
-	frame_leave(&scope->frame);
 	scope->owner = NULL;
-	return result(scope, task);
+	int error = result(scope, task);
+
+	self_unlock(runtime);
+	return error;
+}
+
+int scope_end_leave(struct rt_scope *scope)
+{
+	frame_leave(&scope->frame);
+	return close_scope(scope);
 }
 
 int rt_scope_leave(struct rt_scope *scope)

@@ -24,7 +24,7 @@ struct rt_scope_child {
 	/*
 	 * The task has ended and left the scope: returns its error, negative, or 0, and
 	 * may free the record. -ECANCELED of a task that was cancelled is no failure.
-	 * The scope's failures are counted after the call.
+	 * The scope's failures are counted after the call. Locked.
 	 */
 	int (*ended)(struct rt_scope_child *child);
 };
@@ -52,11 +52,12 @@ static inline bool scope_is_open(const struct rt_scope *scope)
 
 /*
  * Gives a task that has been initialized and not started to an open scope. child->ended
- * is set; the record must last until it is called, or until the task is freed unended.
+ * is set; the record must last until it is called, or until the task is freed unended. False: it is
+ * closed.
  */
-void scope_adopt(struct rt_scope *scope, struct rt_task *task, struct rt_scope_child *child);
+bool scope_adopt(struct rt_scope *scope, struct rt_task *task, struct rt_scope_child *child);
 
-/* Lets the tasks go, having cancelled them, and closes it: its owner cannot wait. */
+/* Lets the tasks go, having cancelled them, and closes it: its owner cannot wait. Locked. */
 void scope_abandon(struct rt_scope *scope);
 
 /*
@@ -65,7 +66,10 @@ void scope_abandon(struct rt_scope *scope);
  */
 int scope_begin_leave(struct rt_scope *scope);
 
-/* Publishes the owner's waiter on the end of the tasks. False: there are none, it need not wait. */
+/*
+ * Publishes the owner's waiter on the end of the tasks. False: there are none, it need not wait, and
+ * nobody can spawn one any more.
+ */
 bool scope_await(struct rt_scope *scope);
 
 /* Closes it. Tasks that are still there are let go. Returns what rt_scope_leave() does. */

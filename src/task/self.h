@@ -14,6 +14,7 @@ enum { TASK_BUDGET = 128 };
 struct self {
 	struct rt_runtime *runtime; /* bound to this thread, or NULL */
 	struct rt_task *task; /* running, or NULL on the scheduler's stack */
+	void *worker; /* that of its runtime which this thread is */
 	struct fiber *fiber; /* whose stack this is */
 	struct fiber thread; /* the thread's own stack, where the scheduler runs */
 	/* Goes up when a task starts and stops to run: odd meanwhile. The watchdog's thread reads it. */
@@ -49,6 +50,30 @@ static inline void self_refill(struct self *self)
 	self->budget = TASK_BUDGET;
 	if (__builtin_expect(self->seeded, 0))
 		self->budget = 1 + self_choose(1u << self_choose(DOUBLINGS));
+}
+
+/* Whether other threads run this thread's runtime as well. */
+static inline bool self_is_shared(void)
+{
+	const struct rt_runtime *runtime = self_get()->runtime;
+
+	return runtime && runtime->shared;
+}
+
+/* Locks the runtime of this thread, if there is one, and returns it. For self_unlock(). */
+static inline struct rt_runtime *self_lock(void)
+{
+	struct rt_runtime *runtime = self_get()->runtime;
+
+	if (runtime)
+		rt_runtime_lock(runtime);
+	return runtime;
+}
+
+static inline void self_unlock(struct rt_runtime *runtime)
+{
+	if (runtime)
+		rt_runtime_unlock(runtime);
 }
 
 /* Where something new runs; see struct rt_runtime_ops. */

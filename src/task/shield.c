@@ -10,8 +10,6 @@
 void rt_shield_enter(struct rt_shield *shield)
 {
 	frame_enter(&shield->frame, FRAME_SHIELD, RT_FOREVER);
-	if (shield->frame.task)
-		shield->frame.task->interrupted = false;
 }
 
 void rt_shield_leave(struct rt_shield *shield)

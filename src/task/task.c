@@ -9,20 +9,44 @@
 #include <errno.h>
 #include <inttypes.h>
 
+/* ---- States ---- */
+
+/* A task moves on from a state that others may change at the same time. */
+static bool move(struct rt_task *task, enum task_state from, enum task_state to)
+{
+	uint8_t expected = (uint8_t)from;
+
+	if (!task->home->runtime->shared) {
+		if (task->state != from)
+			return false;
+		task->state = (uint8_t)to;
+		return true;
+	}
+	return __atomic_compare_exchange_n(&task->state, &expected, (uint8_t)to, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_ACQUIRE);
+}
+
+/* From a state that nobody else changes. */
+static void set_state(struct rt_task *task, enum task_state state)
+{
+	__atomic_store_n(&task->state, (uint8_t)state, __ATOMIC_RELEASE);
+}
+
 static void schedule(struct rt_task *task)
 {
 	struct rt_executor *executor = task->home->executor;
 
-	task->state = TASK_SCHEDULED;
 	executor->schedule(executor, &task->runnable);
 }
 
 static void end(struct rt_task *task)
 {
-	struct rt_runtime *runtime = self_get()->runtime;
+	struct rt_runtime *runtime = task->home->runtime;
 
+	rt_runtime_lock(runtime);
+	task->ended = true;
 	if (--runtime->task_count == 0 && runtime->drained)
-		*runtime->drained = true;
+		__atomic_store_n(runtime->drained, true, __ATOMIC_RELEASE);
 	if (task->frame)
 		frames_abandon(task);
 	while (task->joiners) {
@@ -33,6 +57,7 @@ static void end(struct rt_task *task)
 		if (FAULT(join_one))
 			task_forget_joiners(task);
 	}
+	rt_runtime_unlock(runtime);
 	task->home->ops->ended(task);
 }
 
@@ -42,19 +67,22 @@ static void run(struct rt_runnable *runnable)
 	struct self *self = self_get();
 	struct rt_task *outer = self->task;
 
-	task->state = TASK_RUNNING;
+	set_state(task, TASK_RUNNING);
 	self->task = task;
 	self_refill(self);
 	self_turn(self);
 	task->home->ops->resume(task);
 	self_turn(self);
 	self->task = outer;
-	if (task->state == TASK_RUNNING)
-		task->state = TASK_PARKED;
-	else if (task->state == TASK_NOTIFIED)
-		schedule(task);
-	else
+	/* Once it is parked it may be running again, elsewhere. */
+	if (move(task, TASK_RUNNING, TASK_PARKED))
+		return;
+	if (task->state == TASK_DONE) {
 		end(task);
+		return;
+	}
+	set_state(task, TASK_SCHEDULED);
+	schedule(task);
 }
 
 void task_init(struct rt_task *task, const struct task_home *home)
@@ -68,28 +96,41 @@ void task_init(struct rt_task *task, const struct task_home *home)
 
 void task_start(struct rt_task *task)
 {
-	struct rt_runtime *runtime = self_get()->runtime;
+	struct rt_runtime *runtime = task->home->runtime;
 
+	rt_runtime_lock(runtime);
 	runtime->task_count++;
 	/* The end has come: all others have been cancelled. */
 	if (runtime->drained)
 		task->cancelled = task->interrupted = true;
+	rt_runtime_unlock(runtime);
+	set_state(task, TASK_SCHEDULED);
 	schedule(task);
 }
 
 void task_finish(struct rt_task *task, int result)
 {
 	task->result = result;
-	task->state = TASK_DONE;
+	set_state(task, TASK_DONE);
 }
 
 void task_wake(struct rt_task *task)
 {
-	if (task->state == TASK_PARKED || (FAULT(wake_repeated) && task->state == TASK_SCHEDULED) ||
-	    (FAULT(wake_hasty) && task->state == TASK_RUNNING))
+	enum task_state state;
+
+	if ((FAULT(wake_repeated) && task->state == TASK_SCHEDULED) ||
+	    (FAULT(wake_hasty) && move(task, TASK_RUNNING, TASK_SCHEDULED)))
 		schedule(task);
-	else if (task->state == TASK_RUNNING && !FAULT(wake_forgotten))
-		task->state = TASK_NOTIFIED;
+	/* Only from running to parked does it move by itself meanwhile: at most twice around. */
+	while ((state = task_state(task)) == TASK_PARKED || state == TASK_RUNNING) {
+		if (state == TASK_RUNNING &&
+		    (FAULT(wake_forgotten) || move(task, TASK_RUNNING, TASK_NOTIFIED)))
+			return;
+		if (state == TASK_PARKED && move(task, TASK_PARKED, TASK_SCHEDULED)) {
+			schedule(task);
+			return;
+		}
+	}
 }
 
 uint32_t task_current_id(void)
@@ -114,8 +155,11 @@ const char *rt_task_site(const struct rt_task *task)
 
 void task_forget_joiners(struct rt_task *task)
 {
+	struct rt_runtime *runtime = self_lock();
+
 	while (task->joiners)
 		ring_remove(&task->joiners, task->joiners);
+	self_unlock(runtime);
 }
 
 static void stop_joining(struct task_wait *wait)
@@ -160,14 +204,23 @@ static bool joins(const struct rt_task *target, const struct rt_task *task)
 	return true;
 }
 
-int task_await(struct rt_task *task, struct rt_task *target)
+static int await(struct rt_task *task, struct rt_task *target)
 {
 	if (joins(target, task))
 		return -EDEADLK;
 	wait_prepare(task, &join, target);
-	if (target->state == TASK_DONE)
+	if (task_has_ended(target))
 		task->wait.result = 0;
 	else
 		ring_push(&target->joiners, &task->wait.waiter);
 	return 0;
+}
+
+int task_await(struct rt_task *task, struct rt_task *target)
+{
+	struct rt_runtime *runtime = self_lock();
+	int err = await(task, target);
+
+	self_unlock(runtime);
+	return err;
 }

@@ -8,9 +8,14 @@
  *	               │               ▼    ▼
  *	               └──────────── PARKED  NOTIFIED ──leaves──► SCHEDULED
  *
- * A task is woken on the thread of its runtime only; other threads schedule a
+ * A task is woken on a thread of its runtime only; other threads schedule a
  * runnable that does it. The transition to PARKED happens on the scheduler's stack,
  * after the task has left its own.
+ *
+ * Where several threads run the runtime, its lock guards all that has to do with waiting: the
+ * wait, joiners, frames, scopes, the cancel flags. Functions below take it themselves, but for
+ * those that say "locked", which are called with it. The state moves by compare-and-swap, so
+ * that a worker needs no lock to run a task. With one thread neither costs anything.
  */
 #ifndef RT_TASK_PRIVATE_H
 #define RT_TASK_PRIVATE_H
@@ -80,6 +85,7 @@ struct task_ops {
 struct task_home {
 	struct rt_executor *executor;
 	const struct task_ops *ops;
+	struct rt_runtime *runtime;
 };
 
 struct rt_task {
@@ -89,6 +95,7 @@ struct rt_task {
 	struct rt_frame *frame; /* the innermost timeout, scope or shield; see frame.h */
 	int result;
 	uint8_t state;
+	bool ended; /* its joiners have been woken */
 	bool cancelled; /* for good */
 	bool interrupted; /* waits give -ECANCELED: by cancellation or a frame, and no shield in between */
 	struct task_wait wait;
@@ -110,7 +117,7 @@ int task_list(void (*visit)(struct rt_task *task, const struct rt_task_info *inf
 /* The number of the running task; 0: none is. For those that are spawned now. */
 uint32_t task_current_id(void);
 
-/* A number for a new task: not 0, and no other of the 2^32 tasks before it has it. */
+/* A number for a new task: not 0, and no other of the 2^32 tasks before it has it. Locked. */
 static inline uint32_t task_next_id(struct rt_runtime *runtime)
 {
 	if (++runtime->last_task_id == 0)
@@ -129,18 +136,30 @@ void task_start(struct rt_task *task);
 /* To be called by the task itself as its last act, before it leaves its stack for good. */
 void task_finish(struct rt_task *task, int result);
 
-/* Makes a parked task runnable; harmless in every other state. Owner thread only. */
+/* Makes a parked task runnable; harmless in every other state. Locked. */
 void task_wake(struct rt_task *task);
 
 /* For a task that is freed without having ended: takes all joiners out, unwoken. */
 void task_forget_joiners(struct rt_task *task);
 
+/* What it is right now; with several threads, a moment ago. */
+static inline enum task_state task_state(const struct rt_task *task)
+{
+	return __atomic_load_n(&task->state, __ATOMIC_ACQUIRE);
+}
+
+/* Whether it has ended and everybody who waits for that knows. Locked. */
+static inline bool task_has_ended(const struct rt_task *task)
+{
+	return task->ended;
+}
+
 /* ---- Waiting ---- */
 
-/* The usual waiter.wake: stores the result and wakes the task. */
+/* The usual waiter.wake: stores the result and wakes the task. Locked. */
 void wait_wake(struct rt_waiter *waiter, int result);
 
-/* Makes task->wait ready to be published on a source. */
+/* Makes task->wait ready to be published on a source. Locked. */
 static inline void wait_prepare(struct rt_task *task, const struct wait_kind *kind, void *source)
 {
 	task->wait.waiter.wake = wait_wake;
@@ -150,7 +169,7 @@ static inline void wait_prepare(struct rt_task *task, const struct wait_kind *ki
 	task->wait.expired = false;
 }
 
-/* The deadline of everything that the task awaits. */
+/* The deadline of everything that the task, which is the calling one, awaits. */
 static inline rt_time task_deadline(const struct rt_task *task)
 {
 	return task->frame ? task->frame->effective : RT_FOREVER;
@@ -169,11 +188,14 @@ static inline bool wait_needs_timer(const struct rt_task *task, rt_time deadline
  */
 bool wait_begin(struct rt_task *task, rt_time deadline, struct wait_timer *timer);
 
-/* Whether the wait has come to an end, in any way. */
+/* Whether the wait has come to an end, in any way. Locked. */
 static inline bool wait_over(const struct rt_task *task)
 {
 	return task->wait.result != WAIT_PENDING || task->wait.expired || task->interrupted;
 }
+
+/* Whether the wait has not come to an end yet. */
+bool wait_still(struct rt_task *task);
 
 /* The result: the source's if the event has happened, else -ECANCELED or -ETIMEDOUT, and detached. */
 int wait_end(struct rt_task *task);
@@ -184,8 +206,9 @@ int task_suspend(struct rt_task *task, rt_time deadline);
 /* Publishes task's waiter on the end of target. 0, or -EDEADLK where target waits for task, or will. */
 int task_await(struct rt_task *task, struct rt_task *target);
 
-/* Publishes a wait that is over at once but lets the others run first. */
+/* Publishes a wait that is over at once but lets the others run first; the other one locked. */
 void task_await_turn(struct rt_task *task);
+void task_publish_turn(struct rt_task *task);
 
 /* Publishes a wait that only a deadline ends. */
 void task_await_deadline(struct rt_task *task);

@@ -56,13 +56,13 @@ static bool arm(struct rt_task *task, rt_time deadline, struct wait_timer *timer
 	return give_way(task);
 }
 
-bool wait_begin(struct rt_task *task, rt_time deadline, struct wait_timer *timer)
+static bool begin(struct rt_task *task, rt_time deadline, struct wait_timer *timer)
 {
 	struct task_wait *wait = &task->wait;
 
 	/* Over already; what was notified still has to give way once. */
 	if (wait->result != WAIT_PENDING)
-		return task->state == TASK_NOTIFIED || (must_switch() && give_way(task));
+		return task_state(task) == TASK_NOTIFIED || (must_switch() && give_way(task));
 	if (task->interrupted)
 		return give_way(task);
 	rt_time outer = task_deadline(task);
@@ -76,6 +76,15 @@ bool wait_begin(struct rt_task *task, rt_time deadline, struct wait_timer *timer
 		return arm(task, deadline, timer);
 	wait->expired = true;
 	return wait->by_frame && give_way(task);
+}
+
+bool wait_begin(struct rt_task *task, rt_time deadline, struct wait_timer *timer)
+{
+	struct rt_runtime *runtime = self_lock();
+	bool suspend = begin(task, deadline, timer);
+
+	self_unlock(runtime);
+	return suspend;
 }
 
 static void nothing_to_detach(struct task_wait *wait)
@@ -102,7 +111,7 @@ static void disarm(struct task_wait *wait)
 	wait->timer = NULL;
 }
 
-int wait_end(struct rt_task *task)
+static int end(struct rt_task *task)
 {
 	struct task_wait *wait = &task->wait;
 
@@ -118,45 +127,87 @@ int wait_end(struct rt_task *task)
 	return wait->result;
 }
 
+int wait_end(struct rt_task *task)
+{
+	struct rt_runtime *runtime = self_lock();
+	int result = end(task);
+
+	self_unlock(runtime);
+	return result;
+}
+
+/* What wait_end() gives, if the wait is over; else WAIT_PENDING. */
+static int try_to_end(struct rt_task *task)
+{
+	struct rt_runtime *runtime = self_lock();
+	int result = wait_over(task) ? end(task) : WAIT_PENDING;
+
+	self_unlock(runtime);
+	return result;
+}
+
 /* Takes back a wait on a stack that cannot be left. */
 static int give_up(struct rt_task *task, int err)
 {
+	struct rt_runtime *runtime = self_lock();
 	struct task_wait *wait = &task->wait;
 
 	disarm(wait);
 	if (wait->result == WAIT_PENDING)
 		wait->kind->detach(wait);
 	wait->result = err;
+	self_unlock(runtime);
 	return err;
 }
 
 int task_suspend(struct rt_task *task, rt_time deadline)
 {
 	struct wait_timer timer;
+	int result;
 
-	if (wait_begin(task, deadline, &timer)) {
-		do {
-			int err = task->home->ops->park(task);
+	if (!wait_begin(task, deadline, &timer))
+		return wait_end(task);
+	do {
+		int err = task->home->ops->park(task);
 
-			if (err < 0)
-				return give_up(task, err);
-		} while (!wait_over(task));
-	}
-	return wait_end(task);
+		if (err < 0)
+			return give_up(task, err);
+		result = try_to_end(task);
+	} while (result == WAIT_PENDING);
+	return result;
 }
 
-void task_await_turn(struct rt_task *task)
+bool wait_still(struct rt_task *task)
+{
+	struct rt_runtime *runtime = self_lock();
+	bool over = wait_over(task);
+
+	self_unlock(runtime);
+	return !over;
+}
+
+void task_publish_turn(struct rt_task *task)
 {
 	wait_prepare(task, &turn, NULL);
 	task->wait.result = 0;
 	task_wake(task);
 }
 
+void task_await_turn(struct rt_task *task)
+{
+	struct rt_runtime *runtime = self_lock();
+
+	task_publish_turn(task);
+	self_unlock(runtime);
+}
+
 void task_await_deadline(struct rt_task *task)
 {
 	static const struct wait_kind sleeping = {.what = "sleep", .detach = nothing_to_detach};
+	struct rt_runtime *runtime = self_lock();
 
 	wait_prepare(task, &sleeping, NULL);
+	self_unlock(runtime);
 }
 
 int task_slept(int result)

@@ -49,15 +49,23 @@ int rt_test_add(struct rt_test *test, const struct rt_test_options *options)
 
 /* ---- Failures: the first one counts ---- */
 
+static void set_done(struct run *run)
+{
+	__atomic_store_n(&run->done, true, __ATOMIC_RELEASE);
+}
+
 static void fail_at(struct run *run, const char *file, int line, const char *text)
 {
+	struct rt_runtime *runtime = self_lock();
+
 	if (!run->failed) {
 		run->failure->file = file;
 		run->failure->line = line;
 		snprintf(run->failure->text, sizeof run->failure->text - SEED_ROOM, "%s", text);
 	}
 	run->failed = true;
-	run->done = true;
+	self_unlock(runtime);
+	set_done(run);
 }
 
 static void fail(struct run *run, const char *text)
@@ -118,7 +126,10 @@ static void name_tasks(struct run *run, struct listing *listing)
 
 static void check_tasks_left(struct run *run, size_t own)
 {
-	size_t left = rt_runtime_current()->task_count - own;
+	struct rt_runtime *runtime = self_lock();
+	size_t left = runtime->task_count - own;
+
+	self_unlock(runtime);
 	struct listing listing = {0};
 
 	if (left == 0)
@@ -136,7 +147,7 @@ static int run_body(void *arg)
 	run->first = task_current_id();
 	run->test->body();
 	check_tasks_left(run, 1);
-	run->done = true;
+	set_done(run);
 	return 0;
 }
 

@@ -25,10 +25,12 @@ int advance_await(struct rt_task *task, rt_time duration)
 
 	if (until == RT_FOREVER)
 		return -EINVAL;
+	rt_runtime_lock(runtime);
 	int err = runtime->ops->advance(runtime, until, &task->wait.waiter);
 
 	if (err == 0)
 		wait_prepare(task, &advancing, runtime);
+	rt_runtime_unlock(runtime);
 	return err;
 }
 

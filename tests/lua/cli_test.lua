@@ -192,12 +192,13 @@ rt.test("--runtime and --workers", function(t)
   t:equal(program.rt("--workers=1 -e 'print(1)'").stdout, "1\n")
   t:equal(program.rt("run --runtime=native --workers=2 -e 'print(1)'").stdout, "1\n")
   for _, option in ipairs {"--runtime=nonsense", "--runtime=", "--runtime", "--workers=0", "--workers=x", "--workers=",
-    "--workers=-1", "--workers=1x", "--workers=99999999999999999999"} do
+    "--workers=-1", "--workers=1x", "--workers=257", "--workers=99999999999999999999"} do
     local result = program.rt(option .. " -e 'print(1)'")
     if result.code ~= 1 or result.stdout ~= "" then error(option .. " was accepted") end
     has(result.stderr, "--help")
   end
   has(program.rt("--runtime=nonsense x.lua").stderr, "unknown runtime 'nonsense'")
+  has(program.rt("--workers=257 x.lua").stderr, "--workers takes a number from 1 to 256, not '257'")
 end)
 
 rt.test("the script chooses a runtime", function(t)

@@ -70,6 +70,9 @@ rt.test("bad options", function(t)
     {"--repeat=0", "--repeat takes"},
     {"--jobs=0", "--jobs takes"},
     {"--runtime=nope", "unknown runtime 'nope'"},
+    {"--workers=0", "--workers takes a number from 1 to 256: '0'"},
+    {"--workers=257", "--workers takes a number from 1 to 256: '257'"},
+    {"--workers=2x", "--workers takes"},
     {"--jit=maybe", "--jit takes on or off: 'maybe'"},
     {"--format=html", "--format takes pretty, tap or junit: 'html'"},
     {"--seed", "--seed: argument missing"},
@@ -91,9 +94,8 @@ end)
 rt.test("--help", function(t)
   local result = program.rt("test --help")
   t:equal(result.code, 0)
-  for _, option in ipairs {"filter", "fail-fast", "jobs", "timeout", "runtime", "repeat", "seed", "explore", "jit", "format"} do
-    has(result, "--" .. option)
-  end
+  local names = "filter fail-fast jobs timeout runtime workers repeat seed explore jit format"
+  for option in names:gmatch("%S+") do has(result, "--" .. option) end
 end)
 
 rt.test("--jit: whether LuaJIT compiles what the workers run", function()

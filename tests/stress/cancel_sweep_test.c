@@ -100,7 +100,7 @@ static void count_waits_of(struct rt_task *task)
 	real_park = task->home->ops->park;
 	counting_ops = *task->home->ops;
 	counting_ops.park = counting_park;
-	counting_home = (struct task_home){task->home->executor, &counting_ops};
+	counting_home = (struct task_home){task->home->executor, &counting_ops, task->home->runtime};
 	task->home = &counting_home;
 }
 

@@ -240,7 +240,7 @@ IN_TASK(only_c_tasks_have_them)
 	struct rt_task task;
 
 	set(&plain, &destroyed);
-	task_init(&task, &(struct task_home){&rt_runtime_current()->executor, &ops});
+	task_init(&task, &(struct task_home){&rt_runtime_current()->executor, &ops, rt_runtime_current()});
 	task_start(&task);
 	rt_yield();
 	ck_assert_int_eq(foreign_set, -ENOTSUP);

@@ -52,7 +52,7 @@ static const struct task_ops foreign_ops = {.resume = finish_at_once, .ended = d
 IN_TASK(tasks_of_another_kind_bring_their_own_records)
 {
 	struct rt_scope scope;
-	struct task_home home = {&rt_runtime_current()->executor, &foreign_ops};
+	struct task_home home = {&rt_runtime_current()->executor, &foreign_ops, rt_runtime_current()};
 	struct rt_task tasks[2];
 	struct foreign records[2] = {{.error = -EIO}, {.error = -EPIPE}};
 
@@ -102,7 +102,7 @@ IN_TASK(an_owner_that_cannot_wait_lets_its_tasks_go)
 		.resume = own_scope, .park = refuse_to_park, .ended = do_nothing, .ids = no_ids};
 	struct rt_task task;
 
-	task_init(&task, &(struct task_home){&rt_runtime_current()->executor, &ops});
+	task_init(&task, &(struct task_home){&rt_runtime_current()->executor, &ops, rt_runtime_current()});
 	task_start(&task);
 	ck_assert_int_eq(rt_yield(), 0);
 	ck_assert_int_eq(left, -ENOTSUP);

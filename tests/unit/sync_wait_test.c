@@ -265,7 +265,7 @@ IN_TASK(a_stack_that_cannot_be_left)
 	struct task_ops refusing = *home->ops;
 
 	refusing.park = refuse;
-	task->home = &(struct task_home){home->executor, &refusing};
+	task->home = &(struct task_home){home->executor, &refusing, home->runtime};
 	for (int i = 0; i < WAITS; i++)
 		ck_assert_int_eq(waits[i].wait(NULL, RT_FOREVER), -ENOTSUP);
 	/* It cannot give way either, but the permit is taken. */

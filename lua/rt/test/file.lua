@@ -97,6 +97,7 @@ function File:config()
   return wire.encode {
     file = self.path, from = self.from, filter = s.filter, runtime = s.runtime, ["repeat"] = s["repeat"],
     explore = s.explore, seed = s.seed, timeout = s.timeout, jit = s.jit,
+    workers = s.workers,
   }
 end
 

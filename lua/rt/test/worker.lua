@@ -78,6 +78,7 @@ local function settings_of(item, config, seed)
   local options = item.test.options
   return {
     runtime = item.runtime,
+    workers = config.workers,
     clock = options.clock or "real",
     timeout = options.timeout or config.timeout,
     seed = seed,
@@ -119,7 +120,7 @@ local function tell_run(index, item, config)
 end
 
 -- worker(config): config is a line of {file=, from=, filter=, runtime=, repeat=, explore=, seed=, timeout=,
--- jit=}.
+-- jit=, workers=}.
 return function(line)
   local config = wire.decode(line)
   events = core.worker_begin()
