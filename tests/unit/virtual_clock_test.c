@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const struct rt_runtime_options virtual = {.clock = RT_CLOCK_VIRTUAL};
+static const struct rt_runtime_options virtual = {.clock = RT_CLOCK_VIRTUAL, .workers = 1};
 
 /* A test whose body is the main task of a runtime with a virtual clock. */
 #define IN_VIRTUAL_TIME(name) IN_TASK_WITH(name, &virtual)
