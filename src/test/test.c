@@ -244,11 +244,29 @@ static void read_clock(struct run *run, enum rt_clock *clock)
 	}
 }
 
+/* Of tests that name none. */
+static void read_runtime(struct run *run, const struct rt_runtime_ops **ops)
+{
+	const char *name = getenv("RT_RUNTIME");
+	struct listing listing = {0};
+
+	if (*ops || !name || !*name)
+		return;
+	*ops = rt_runtime_find(name);
+	if (*ops)
+		return;
+	add(&listing, "RT_RUNTIME=%s is no runtime; there is:", name);
+	for (unsigned i = 0; rt_runtime_name(i); i++)
+		add(&listing, "%s %s", i > 0 ? "," : "", rt_runtime_name(i));
+	fail(run, listing.text);
+}
+
 /* The environment says more than the program does. */
 static void read_environment(struct run *run, struct rt_test_options *options)
 {
 	uint64_t seed, explore;
 
+	read_runtime(run, &options->runtime);
 	read_clock(run, &options->clock);
 	if (read_number(run, "RT_SEED", &seed)) {
 		options->seed = seed;
