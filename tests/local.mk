@@ -151,7 +151,7 @@ TESTS += $(SCRIPT_TESTS) $(stress_tests)
 endif
 
 # On which the C tests run that are tasks; those in Lua run on all that there are.
-runtimes = native
+runtimes = native stealing
 
 # What tests find in their environment; see HACKING.md.
 AM_TESTS_ENVIRONMENT = \
