@@ -34,16 +34,16 @@ typedef int rt_blocking_fn(void *arg);
  *
  * What has begun cannot be stopped, so the wait does not end before it: rt_blocking() then returns what fn
  * returns, however late that is, and the next wait gives -ECANCELED if the task was cancelled. So fn may
- * use whatever arg points to, the caller's stack included. Let fn itself look at the time if it takes long. Who
- * must tell a refusal from a failure of fn has fn store its own where arg points to.
+ * use whatever arg points to, the caller's stack included. A fn that takes long should look at the time
+ * itself. Who must tell a refusal from a failure of fn has fn store its own where arg points to.
  *
  * Calls begin in the order in which they were made, as many at once as the runtime has threads for them
  * (blocking_threads in struct rt_runtime_options). A task has one call at a time, so one that calls again
  * is behind all that wait by then: nobody starves.
  *
- * At the end of the program fn has as much time as tasks have, two seconds; after that it is left running, with
- * the stack of its caller, until the process exits. What has not begun, or is left, is counted on stderr.
- * Suspends.
+ * At the end of the program fn has as much time as tasks have, two seconds; after that it is left running,
+ * with the stack of its caller, until the process exits. What has not begun, or is left, is counted on
+ * stderr. Suspends.
  */
 RT_API int rt_blocking(rt_blocking_fn *fn, void *arg, rt_time deadline);
 

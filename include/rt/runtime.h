@@ -59,7 +59,8 @@ struct rt_runtime_options {
 	uint64_t seed;
 	/*
 	 * How many threads there may be for blocking work (rt/blocking.h) besides; at most
-	 * RT_BLOCKING_THREADS_MAX. 0: 64. They start when they are needed, and end when they are idle for long.
+	 * RT_BLOCKING_THREADS_MAX. 0: 64. They start when they are needed, and end when they are idle for
+	 * long.
 	 */
 	unsigned blocking_threads;
 };
@@ -261,8 +262,8 @@ struct rt_runtime_ops {
 	struct rt_executor *(*place)(struct rt_runtime *runtime, bool spread);
 
 	/*
-	 * Does blocking work elsewhere; done() is never called from inside. -EAGAIN when there is no thread to
-	 * do it. On any thread of the runtime, not locked.
+	 * Does blocking work elsewhere; done() is never called from inside. -EAGAIN when there is no thread
+	 * to do it. On any thread of the runtime, not locked.
 	 */
 	int (*offload)(struct rt_runtime *runtime, struct rt_job *job);
 

@@ -167,7 +167,7 @@ static int await_end(struct call **call)
 	return end(*call);
 }
 
-/* Whether it would not even begin. As every wait, it gives way to the others if that is not its own deadline. */
+/* Whether it would not even begin. As every wait, it gives way if that is not by its own deadline. */
 static int look_at_time(struct rt_task *task, rt_time deadline)
 {
 	rt_time now = rt_now();

@@ -57,7 +57,7 @@ struct task_wait {
 	int result; /* WAIT_PENDING, then the source's */
 	bool expired; /* the timer has fired */
 	bool by_frame; /* the deadline is a frame's, not the call's own */
-	bool pinned; /* the task is abandoned, but another thread uses what is on its stack: it stays mapped */
+	bool pinned; /* abandoned, but another thread uses what is on the task's stack: it stays mapped */
 };
 
 struct task_ops {

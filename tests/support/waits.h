@@ -147,8 +147,9 @@ static int sleeps_zero(void *arg)
 	return err;
 }
 
-static rt_task_fn *const waits[] = {sleeps, sleeps_for_ever, joins,    ticks,    accepts, connects,   reads,
-				    writes, receives,        waits_fd, resolves, blocks, yields,  sleeps_zero};
+static rt_task_fn *const waits[] = {sleeps,   sleeps_for_ever, joins,  ticks,      accepts,
+				    connects, reads,           writes, receives,   waits_fd,
+				    resolves, blocks,          yields, sleeps_zero};
 enum { WAITS = sizeof waits / sizeof *waits };
 
 /* A listener whose queue is full takes no more. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The thread pool: order, growth, limit, shrinking, refused threads, cancellation, destruction at any moment. */
+/* The thread pool: order, growth, limit, shrinking, refused threads, cancellation, destruction. */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
