@@ -187,7 +187,8 @@ static void tell(struct rt_watch *watched, int events)
 		ready |= RT_READ;
 	if (events & POLLOUT)
 		ready |= RT_WRITE;
-	rt_watch_ready(watched, ready);
+	if (ready)
+		rt_watch_ready(watched, ready);
 }
 
 /* ---- Blocking work ---- */

@@ -18,12 +18,14 @@ unit_tests = \
 	tests/unit/fiber_test \
 	tests/unit/frame_test \
 	tests/unit/heap_test \
+	tests/unit/idle_test \
 	tests/unit/inject_explore_test \
 	tests/unit/listener_test \
 	tests/unit/local_test \
 	tests/unit/mutex_test \
 	tests/unit/overflow_test \
 	tests/unit/parker_explore_test \
+	tests/unit/parker_test \
 	tests/unit/pool_test \
 	tests/unit/reactor_test \
 	tests/unit/resolve_test \
@@ -40,6 +42,7 @@ unit_tests = \
 	tests/unit/signals_test \
 	tests/unit/stack_test \
 	tests/unit/steal_queue_explore_test \
+	tests/unit/steal_queue_test \
 	tests/unit/strand_test \
 	tests/unit/sync_wait_test \
 	tests/unit/task_test \

@@ -24,6 +24,13 @@ typedef int rt_main_fn(int argc, char **argv);
 /* The default runtime: a loop on the thread that starts it, and a thread pool for blocking work. */
 RT_API extern const struct rt_runtime_ops rt_native;
 
+/*
+ * Several threads that share all tasks: what is ready runs on whichever has time first, so a task may go on
+ * on another thread after each wait. What tasks have in common they must guard as
+ * threads do. Not with a host's event_base.
+ */
+RT_API extern const struct rt_runtime_ops rt_stealing;
+
 enum { RT_WORKERS_MAX = 256, RT_BLOCKING_THREADS_MAX = 1024 };
 
 enum rt_clock {
@@ -151,10 +158,10 @@ enum { RT_WATCH_WORDS = 16 };
 /*
  * Readiness of one descriptor, for its whole life. The library tries an
  * operation first; on EAGAIN it clears the bit in ready, sets reader or writer
- * and suspends. The runtime calls rt_watch_ready() when the descriptor becomes ready, never from inside
- * of watch(). That may be at each edge, or as long as the bit is not set and the descriptor is
- * ready; nobody depends on news of a bit that is set. An error and a hang-up make both
- * directions ready.
+ * and suspends. The runtime calls rt_watch_ready() when the descriptor becomes ready, never from
+ * inside of watch(). That may be at each edge, or as long as the bit is not set and the
+ * descriptor is ready; nobody depends on news of a bit that is set. An error and a hang-up make
+ * both directions ready.
  */
 struct rt_watch {
 	int fd;

@@ -46,12 +46,13 @@
 #define context_make rt__context_make
 #define context_switch rt__context_switch
 #define cpus_available rt__cpus_available
-#define crew_await_rest rt__crew_await_rest
+#define crew_close rt__crew_close
 #define crew_create rt__crew_create
 #define crew_destroy rt__crew_destroy
 #define crew_enter rt__crew_enter
 #define crew_leave rt__crew_leave
 #define crew_must_rest rt__crew_must_rest
+#define crew_open rt__crew_open
 #define crew_pause rt__crew_pause
 #define crew_rest rt__crew_rest
 #define crew_resume rt__crew_resume

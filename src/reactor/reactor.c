@@ -213,7 +213,12 @@ int reactor_poll(struct reactor *reactor, bool wait)
 
 int reactor_poll_until(struct reactor *reactor, rt_time until)
 {
-	set_alarm_at(reactor, until);
+	lock(reactor);
+	rt_time next = reactor->clock ? RT_FOREVER : wheel_next(&reactor->wheel);
+
+	set_alarm_at(reactor, next < until ? next : until);
+	reactor->sleeping = reactor->shared;
+	unlock(reactor);
 	return turn_loop(reactor, true);
 }
 

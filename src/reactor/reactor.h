@@ -42,7 +42,7 @@ bool reactor_has_timers(const struct reactor *reactor);
 /* One turn of the loop: waits for something to happen if asked to, then wakes whom it concerns. */
 int reactor_poll(struct reactor *reactor, bool wait);
 
-/* With a clock: one turn, which waits for anything but timers, until a real time at the most. */
+/* One turn, which waits until a real time at the most; with a clock, not for timers. */
 int reactor_poll_until(struct reactor *reactor, rt_time until);
 
 /*

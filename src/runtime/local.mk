@@ -5,5 +5,6 @@ librtcore_la_SOURCES += \
 	src/runtime/native.c \
 	src/runtime/runtime.c \
 	src/runtime/signals.c \
+	src/runtime/stealing.c \
 	src/runtime/virtual_clock.c \
 	src/runtime/worker.c

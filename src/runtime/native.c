@@ -30,7 +30,6 @@ struct native {
 	struct virtual_clock clock;
 	bool spread; /* the program has asked for several workers: tasks are placed on all of them */
 	bool at_work; /* the first worker: in run(), or has its turn in a host's loop */
-	bool paused; /* the others rest, because nobody is in run() */
 	_Atomic(const bool *) done; /* that of run() */
 	pthread_mutex_t lock; /* of the rest */
 	struct crew *crew; /* made when first needed, as are the others */
@@ -191,28 +190,18 @@ static int loop(struct native *self, const bool *done)
 static void begin_work(struct native *self)
 {
 	self->at_work = true;
-	if (!self->crew)
-		return;
-	if (self->paused)
-		crew_resume(self->crew);
-	self->paused = false;
-	crew_enter(self->crew);
-}
-
-static void end_work(struct native *self)
-{
-	self->at_work = false;
 	if (self->crew)
-		crew_leave(self->crew);
+		crew_open(self->crew);
 }
 
 /* A host's loop goes on without run(). */
-static void rest_all(struct native *self)
+static void end_work(struct native *self)
 {
-	if (!self->crew || self->first.guest)
-		return;
-	self->paused = true;
-	crew_pause(self->crew, false, LIFECYCLE_GRACE);
+	self->at_work = false;
+	if (self->crew && self->first.guest)
+		crew_leave(self->crew);
+	else if (self->crew)
+		crew_close(self->crew, LIFECYCLE_GRACE);
 }
 
 static int run(struct rt_runtime *runtime, const bool *done)
@@ -225,7 +214,6 @@ static int run(struct rt_runtime *runtime, const bool *done)
 
 	atomic_store(&self->done, NULL);
 	end_work(self);
-	rest_all(self);
 	return err;
 }
 
@@ -314,10 +302,10 @@ static int make_crew(struct native *self)
 		self->others = NULL;
 		return -ENOMEM;
 	}
-	if (self->at_work)
-		crew_enter(self->crew);
-	else
-		rest_all(self);
+	if (self->at_work || self->first.guest)
+		crew_open(self->crew);
+	if (!self->at_work && self->first.guest)
+		crew_leave(self->crew);
 	return 0;
 }
 
@@ -398,18 +386,14 @@ static int pause(struct rt_runtime *runtime, rt_time limit)
 {
 	struct native *self = native(runtime);
 
-	if (!self->crew)
-		return 0;
-	if (self->paused)
-		return crew_await_rest(self->crew, false, limit);
-	return crew_pause(self->crew, is_at_work(self), limit);
+	return self->crew ? crew_pause(self->crew, is_at_work(self), limit) : 0;
 }
 
 static void resume(struct rt_runtime *runtime)
 {
 	struct native *self = native(runtime);
 
-	if (self->crew && !self->paused)
+	if (self->crew)
 		crew_resume(self->crew);
 }
 

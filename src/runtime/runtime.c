@@ -20,7 +20,7 @@
 enum { RUNTIMES_MAX = 16, STACK_SIZE = 64 * 1024 };
 
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
-static const struct rt_runtime_ops *registry[RUNTIMES_MAX] = {&rt_native};
+static const struct rt_runtime_ops *registry[RUNTIMES_MAX] = {&rt_native, &rt_stealing};
 
 static int add(const struct rt_runtime_ops *ops)
 {

@@ -59,7 +59,7 @@ static void expect_news(void)
 {
 	uint64_t count;
 
-	signals.watch.ready &= ~(uint32_t)RT_READ;
+	__atomic_and_fetch(&signals.watch.ready, ~(uint32_t)RT_READ, __ATOMIC_ACQ_REL);
 	(void)!read(signals.watch.fd, &count, sizeof count);
 	signals.watch.reader = &signals.waiter;
 }

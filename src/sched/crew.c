@@ -23,6 +23,7 @@ struct crew {
 	pthread_mutex_t lock;
 	pthread_cond_t change;
 	atomic_bool must_rest;
+	bool closed; /* worker 0's own */
 	bool quit; /* under the lock, as is the rest */
 	unsigned working;
 	struct member members[];
@@ -156,7 +157,7 @@ static void claim(struct crew *crew, bool at_work)
 	atomic_store(&crew->must_rest, true);
 }
 
-int crew_await_rest(struct crew *crew, bool at_work, rt_time limit)
+static int await_rest(struct crew *crew, bool at_work, rt_time limit)
 {
 	struct timespec until = monotonic_in(limit);
 	unsigned own = at_work ? 1 : 0;
@@ -171,21 +172,48 @@ int crew_await_rest(struct crew *crew, bool at_work, rt_time limit)
 	return busy ? -EBUSY : 0;
 }
 
-int crew_pause(struct crew *crew, bool at_work, rt_time limit)
+static int pause_all(struct crew *crew, bool at_work, rt_time limit)
 {
 	pthread_mutex_lock(&crew->lock);
 	claim(crew, at_work);
 	pthread_mutex_unlock(&crew->lock);
 	alert_all(crew);
-	return crew_await_rest(crew, at_work, limit);
+	return await_rest(crew, at_work, limit);
 }
 
-void crew_resume(struct crew *crew)
+static void resume_all(struct crew *crew)
 {
 	pthread_mutex_lock(&crew->lock);
 	atomic_store(&crew->must_rest, false);
 	pthread_cond_broadcast(&crew->change);
 	pthread_mutex_unlock(&crew->lock);
+}
+
+int crew_pause(struct crew *crew, bool at_work, rt_time limit)
+{
+	return crew->closed ? await_rest(crew, false, limit) : pause_all(crew, at_work, limit);
+}
+
+void crew_resume(struct crew *crew)
+{
+	if (!crew->closed)
+		resume_all(crew);
+}
+
+void crew_open(struct crew *crew)
+{
+	if (crew->closed) {
+		crew->closed = false;
+		resume_all(crew);
+	}
+	crew_enter(crew);
+}
+
+void crew_close(struct crew *crew, rt_time limit)
+{
+	crew_leave(crew);
+	pause_all(crew, false, limit);
+	crew->closed = true;
 }
 
 /* ---- Life ---- */
@@ -198,6 +226,8 @@ int crew_create(struct crew **crew, const struct crew_options *options)
 	if (!created)
 		return -ENOMEM;
 	created->options = *options;
+	created->closed = true;
+	atomic_store(&created->must_rest, true);
 	for (unsigned i = 0; i < options->workers; i++)
 		created->members[i].crew = created;
 	pthread_mutex_init(&created->lock, NULL);

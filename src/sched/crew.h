@@ -26,14 +26,22 @@ struct crew_options {
 	void *arg;
 };
 
+/* At rest, until crew_open(). */
 int crew_create(struct crew **crew, const struct crew_options *options);
 
 /* Starts a worker's thread if that has not been done. 0, or -EAGAIN. Any thread. */
 int crew_start(struct crew *crew, unsigned worker);
 
-/* Worker 0 begins to work, when nobody has the others rest, and ends. The others do so by themselves. */
-void crew_enter(struct crew *crew);
+/*
+ * The beginning and the end of run(): from here on all may work, and worker 0 does; it ends and all
+ * have to rest, for which it waits up to limit nanoseconds.
+ */
+void crew_open(struct crew *crew);
+void crew_close(struct crew *crew, rt_time limit);
+
+/* In between, worker 0 ends to work and begins again. The others do so by themselves. */
 void crew_leave(struct crew *crew);
+void crew_enter(struct crew *crew);
 
 /* Whether a worker must call crew_rest() before it runs anything more. Any thread. */
 bool crew_must_rest(const struct crew *crew);
@@ -44,10 +52,9 @@ bool crew_rest(struct crew *crew);
 /*
  * Has all rest, but for the caller, who says whether it is one that is at work: waits for it, for
  * limit nanoseconds. 0, or -EBUSY: some are still at work; they rest as soon as they can. In
- * both cases crew_resume() is due. crew_await_rest() goes on waiting.
+ * both cases crew_resume() is due. Both are allowed when it is closed.
  */
 int crew_pause(struct crew *crew, bool at_work, rt_time limit);
-int crew_await_rest(struct crew *crew, bool at_work, rt_time limit);
 void crew_resume(struct crew *crew);
 
 /* Ends the threads, which must be at rest. NULL is fine. */

@@ -77,8 +77,7 @@ bool parker_park(struct parker *parker, rt_time deadline)
 	return reset(parker);
 }
 
-/* The lock, though it guards nothing: after it the worker has seen that it need not sleep, or it is asleep.
- */
+/* The lock, though it guards nothing: after it the worker sleeps, or has seen that it need not. */
 static void signal_sleeper(struct parker *parker)
 {
 	pthread_mutex_lock(&parker->lock);

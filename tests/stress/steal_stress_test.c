@@ -46,7 +46,12 @@ struct worker {
 static struct worker workers[WORKERS];
 static struct item items[MANY];
 static unsigned item_count;
-static bool lazy; /* workers go to sleep after each runnable */
+/*
+ * Workers go to sleep after each runnable. Otherwise they never sleep, and wake nobody: the counts of who
+ * sleeps are changed with acquire and release, which would hide from TSan what the queues do not order
+ * themselves.
+ */
+static bool lazy;
 static struct inject inject;
 static struct idle *idle;
 static _Atomic unsigned long steals;
@@ -62,7 +67,7 @@ static unsigned long steals_wanted(void)
 
 static void wake_one(void)
 {
-	int index = idle_notify(idle);
+	int index = lazy ? idle_notify(idle) : -1;
 
 	if (index >= 0)
 		parker_unpark(&workers[index].parker);
@@ -109,7 +114,7 @@ static struct rt_runnable *search(struct worker *worker)
 {
 	unsigned first = random_below(&worker->random, WORKERS);
 
-	if (!worker->searching && !(worker->searching = idle_start_searching(idle)))
+	if (lazy && !worker->searching && !(worker->searching = idle_start_searching(idle)))
 		return NULL;
 	for (unsigned i = 0; i < WORKERS; i++) {
 		struct worker *victim = &workers[(first + i) % WORKERS];
@@ -207,7 +212,7 @@ static void *work(void *arg)
 			stop_searching(worker);
 			run(worker, found);
 		}
-		if (!found || lazy)
+		if (lazy)
 			park(worker);
 	}
 	stop_searching(worker);

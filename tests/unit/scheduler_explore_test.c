@@ -231,7 +231,7 @@ static void sleep_somewhere(struct worker *worker)
 	}
 }
 
-/* A late interruption, or an unpark that was meant for a sleep before, wakes it for nothing: it sleeps on. */
+/* Whatever wakes it, a late interruption among others, it then looks for work again. */
 static void park(struct worker *worker)
 {
 	bool must_look = idle_park(idle, worker->index, worker->searching);
