@@ -47,8 +47,8 @@ void pool_destroy(struct pool *pool);
 int pool_submit(struct pool *pool, struct rt_job *job);
 
 /*
- * Takes back a job that has been submitted and is not done(). True if it had not begun: it is neither
- * worked nor done(). Any thread.
+ * Takes back a job that has been submitted. True if it had not begun: it is neither worked nor done().
+ * False if it had, or is done() already. Any thread.
  */
 bool pool_cancel(struct pool *pool, struct rt_job *job);
 
