@@ -329,7 +329,8 @@ static int start(struct native *self, unsigned number)
 	if (!worker)
 		return -ENOMEM;
 	self->others[number] = worker;
-	self->runtime.shared = true;
+	if (!self->runtime.shared)
+		self->runtime.shared = true;
 	int err = crew_start(self->crew, number);
 
 	if (err == 0) {
