@@ -13,6 +13,7 @@
 #define RT_H
 
 #include <rt/base.h>
+#include <rt/blocking.h>
 #include <rt/net.h>
 #include <rt/runtime.h>
 #include <rt/scope.h>

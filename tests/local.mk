@@ -7,6 +7,7 @@ unit_tests = \
 	tests/unit/addr_test \
 	tests/unit/bench_stats_test \
 	tests/unit/bench_test \
+	tests/unit/blocking_test \
 	tests/unit/cancel_test \
 	tests/unit/chan_test \
 	tests/unit/clock_test \

@@ -31,7 +31,7 @@ RT_API extern const struct rt_runtime_ops rt_native;
  */
 RT_API extern const struct rt_runtime_ops rt_stealing;
 
-enum { RT_WORKERS_MAX = 256 };
+enum { RT_WORKERS_MAX = 256, RT_BLOCKING_THREADS_MAX = 1024 };
 
 enum rt_clock {
 	RT_CLOCK_REAL,
@@ -64,6 +64,12 @@ struct rt_runtime_options {
 	 * long as neither descriptors nor other threads have a say, the same seed gives the same schedule.
 	 */
 	uint64_t seed;
+	/*
+	 * How many threads there may be for blocking work (rt/blocking.h) besides; at most
+	 * RT_BLOCKING_THREADS_MAX. 0: 64. They start when they are needed, and end when they are idle for
+	 * long.
+	 */
+	unsigned blocking_threads;
 };
 
 /*
@@ -88,7 +94,7 @@ RT_API int rt_main(int argc, char **argv, rt_main_fn *fn, const char *name, cons
  * what it left behind have ended; tasks that are left over are cancelled.
  * options may be NULL. Returns fn's result, or -EBUSY when a runtime is already
  * running on this thread, -EDEADLK when every task waits for something that
- * nothing can bring about, -EINVAL for too many workers, -ENOTSUP for an option that the runtime
+ * nothing can bring about, -EINVAL for too many threads, -ENOTSUP for an option that the runtime
  * does not have, -ENOMEM.
  */
 RT_API int rt_run(const struct rt_runtime_ops *ops, const struct rt_runtime_options *options, rt_task_fn *fn,
@@ -183,9 +189,13 @@ struct rt_timer {
 	uint16_t slot; /* 0: not armed */
 };
 
-/* Blocking work: work(job) on a pool thread, then done(job) on a thread of the runtime, not locked. */
+/*
+ * Blocking work: work(job) on a pool thread, then done(job) on a thread of the runtime, not locked. The
+ * links are the runtime's from offload() until done(), or until it has been recalled.
+ */
 struct rt_job {
 	struct rt_job *next;
+	struct rt_job **link;
 	void (*work)(struct rt_job *job);
 	void (*done)(struct rt_job *job);
 };
@@ -214,6 +224,8 @@ struct rt_runtime {
 	void *stacks; /* the library's cache of C stacks */
 	void *watchdog; /* or NULL */
 	rt_time drain_end; /* with drained and a virtual clock: the real time when run() gives up */
+	unsigned jobs_dropped; /* calls of rt_blocking() that the end has kept from beginning */
+	unsigned jobs_left; /* that are under way, and nobody waits for them any more */
 };
 
 /*
@@ -256,8 +268,18 @@ struct rt_runtime_ops {
 	 */
 	struct rt_executor *(*place)(struct rt_runtime *runtime, bool spread);
 
-	/* Does blocking work elsewhere; done() is never called from inside. */
+	/*
+	 * Does blocking work elsewhere; done() is never called from inside. -EAGAIN when there is no thread
+	 * to do it. On any thread of the runtime, not locked.
+	 */
 	int (*offload)(struct rt_runtime *runtime, struct rt_job *job);
+
+	/*
+	 * Takes back a job that has been offloaded and is not done(): true if it had not begun, and then
+	 * it is neither worked nor done(). On any thread of the runtime, locked. May be NULL: what has been
+	 * offloaded cannot be taken back.
+	 */
+	bool (*recall)(struct rt_runtime *runtime, struct rt_job *job);
 
 	/*
 	 * Starts and stops following a descriptor's readiness: once per descriptor. After unwatch() nobody is

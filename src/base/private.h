@@ -200,11 +200,13 @@
 #define parker_init rt__parker_init
 #define parker_park rt__parker_park
 #define parker_unpark rt__parker_unpark
+#define pool_cancel rt__pool_cancel
 #define pool_collect rt__pool_collect
 #define pool_create rt__pool_create
 #define pool_destroy rt__pool_destroy
 #define pool_pending rt__pool_pending
 #define pool_submit rt__pool_submit
+#define pool_threads rt__pool_threads
 #define probe_running rt__probe_running
 #define queue_draw rt__queue_draw
 #define reactor_advance rt__reactor_advance
@@ -361,5 +363,6 @@
 #define worker_init rt__worker_init
 #define worker_run_batch rt__worker_run_batch
 #define worker_schedule rt__worker_schedule
+#define worker_unwatch rt__worker_unwatch
 
 #endif

@@ -124,7 +124,7 @@ lua_State *carrier_state(const struct lua_task *task)
 
 void carrier_abandon(struct lua_task *task)
 {
-	if (task->carrier)
+	if (task->carrier && !task->task.wait.pinned)
 		destroy(task->carrier);
 	task->carrier = NULL;
 }

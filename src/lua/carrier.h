@@ -37,7 +37,7 @@ void carrier_park(struct lua_task *task);
 /* The coroutine that was running when the task parked its carrier, or NULL. */
 lua_State *carrier_state(const struct lua_task *task);
 
-/* Gives the stack of a task that will never be resumed back. */
+/* Gives the stack of a task that will never be resumed back, unless it is pinned. */
 void carrier_abandon(struct lua_task *task);
 
 /* Frees idle carriers, keeping so many. */

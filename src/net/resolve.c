@@ -10,20 +10,23 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { HOST_MAX = 256 };
 
+/* At the end of a runtime its lock is gone, but not yet the job, nor a VM's garbage. */
+enum { PENDING, DONE, ABANDONED };
+
 /* Belongs to the pool until done(), then to the task; whoever comes last frees it. */
 struct resolution {
 	struct rt_job job;
-	struct rt_waiter *waiter;
 	struct addrinfo *list;
 	int err;
 	uint16_t port;
-	bool done;
-	bool abandoned;
+	atomic_int state;
+	struct rt_waiter *waiter; /* under the runtime's lock */
 	char host[HOST_MAX];
 };
 
@@ -61,16 +64,22 @@ static void destroy(struct resolution *resolution)
 	free(resolution);
 }
 
+static bool is_done(struct resolution *resolution)
+{
+	return atomic_load(&resolution->state) == DONE;
+}
+
 static void done(struct rt_job *job)
 {
 	struct resolution *resolution = container_of(job, struct resolution, job);
+	struct rt_runtime *runtime = self_lock();
 	struct rt_waiter *waiter = resolution->waiter;
 
-	resolution->done = true;
-	if (resolution->abandoned)
+	if (atomic_exchange(&resolution->state, DONE) == ABANDONED)
 		destroy(resolution);
 	else if (waiter)
 		waiter->wake(waiter, 0);
+	self_unlock(runtime);
 }
 
 static int offload(const char *host, uint16_t port, struct resolution **resolution)
@@ -110,10 +119,13 @@ int resolve_begin(const char *text, struct rt_addr *addrs, size_t max, struct re
 
 static void await(struct resolution *resolution, struct rt_task *task, const struct wait_kind *kind)
 {
+	struct rt_runtime *runtime = self_lock();
+
 	wait_prepare(task, kind, resolution);
 	resolution->waiter = &task->wait.waiter;
-	if (resolution->done)
+	if (is_done(resolution))
 		task->wait.result = 0;
+	self_unlock(runtime);
 }
 
 static void detach(struct task_wait *wait)
@@ -150,30 +162,39 @@ static int copy_addrs(struct resolution *resolution, struct rt_addr *addrs, size
 	return count > 0 ? count : -ENOENT;
 }
 
+/* Nobody wants to know any more. Locked. */
+static void abandon(struct rt_runtime *runtime, struct resolution *resolution)
+{
+	bool recalled = !is_done(resolution) && runtime && runtime_recall(runtime, &resolution->job);
+
+	if (recalled || atomic_exchange(&resolution->state, ABANDONED) == DONE)
+		destroy(resolution);
+}
+
 int resolve_end(struct resolution *resolution, int waited, struct rt_addr *addrs, size_t max)
 {
-	int result = waited;
-
-	if (!resolution->done) {
-		resolution->abandoned = true;
-		return result;
+	if (waited == 0) {
+		waited = resolution->err < 0 ? resolution->err : copy_addrs(resolution, addrs, max);
+		destroy(resolution);
+		return waited;
 	}
-	if (result == 0)
-		result = resolution->err < 0 ? resolution->err : copy_addrs(resolution, addrs, max);
-	destroy(resolution);
-	return result;
+	struct rt_runtime *runtime = self_lock();
+
+	abandon(runtime, resolution);
+	self_unlock(runtime);
+	return waited;
 }
 
-static void abandon(struct task_wait *wait)
+static void detach_for_good(struct task_wait *wait)
 {
-	struct resolution *resolution = wait->source;
+	struct rt_task *task = container_of(wait, struct rt_task, wait);
 
 	detach(wait);
-	resolution->abandoned = true;
+	abandon(task->home->runtime, wait->source);
 }
 
-/* A task that is abandoned itself, at the end of the runtime, does not come to resolve_end(). */
-static const struct wait_kind resolving_on_stack = {.what = "resolve", .detach = abandon};
+/* A task that is abandoned itself, at the end of the runtime, does not come back from the wait. */
+static const struct wait_kind resolving_on_stack = {.what = "resolve", .detach = detach_for_good};
 
 int rt_resolve(const char *text, struct rt_addr *addrs, size_t max, rt_time deadline)
 {
@@ -186,5 +207,7 @@ int rt_resolve(const char *text, struct rt_addr *addrs, size_t max, rt_time dead
 	if (!task)
 		return resolve_end(resolution, -EPERM, addrs, max);
 	await(resolution, task, &resolving_on_stack);
-	return resolve_end(resolution, task_suspend(task, deadline), addrs, max);
+	result = task_suspend(task, deadline);
+	/* What gave no addresses has been detached. */
+	return result < 0 ? result : resolve_end(resolution, 0, addrs, max);
 }

@@ -124,7 +124,7 @@ void stack_pool_destroy(struct stack_pool *pool)
 
 	if (!pool)
 		return;
-	for (i = 0; i < pool->chunk_count; i++)
+	for (i = 0; pool->count == pool->idle_count && i < pool->chunk_count; i++)
 		munmap(pool->chunks[i], pool->chunk);
 	for (i = 0; pool->unmap && i < pool->idle_count; i++)
 		munmap(pool->idle[i] - pool->guard_size, pool->stride);

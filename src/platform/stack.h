@@ -37,7 +37,7 @@ struct stack_pool_options {
 /* Returns 0 or -errno (-EINVAL size, -ENOMEM, -ENOTSUP guard). */
 int stack_pool_create(struct stack_pool **pool, const struct stack_pool_options *options);
 
-/* Unmaps everything; no stack may be in use. NULL is fine. */
+/* Unmaps everything. What has stacks in use stays mapped for ever, and they usable. NULL is fine. */
 void stack_pool_destroy(struct stack_pool *pool);
 
 /* Returns 0 or -ENOMEM; also when no further guard can be made: never an unguarded stack. */

@@ -25,7 +25,7 @@
 struct native {
 	struct rt_runtime runtime;
 	struct worker first;
-	struct pool *pool; /* made when first needed */
+	struct pool *pool;
 	bool virtual;
 	struct virtual_clock clock;
 	bool spread; /* the program has asked for several workers: tasks are placed on all of them */
@@ -56,9 +56,7 @@ static bool is_ready(const struct rt_runtime *runtime)
 
 static bool has_work(const struct rt_runtime *runtime)
 {
-	const struct native *self = native(runtime);
-
-	return self->pool && pool_pending(self->pool) > 0;
+	return pool_pending(native(runtime)->pool) > 0;
 }
 
 /* ---- What may still happen ---- */
@@ -258,8 +256,7 @@ static void turn(void *arg)
 	struct native *self = arg;
 
 	worker_empty_inbox(&self->first);
-	if (self->pool)
-		pool_collect(self->pool);
+	pool_collect(self->pool);
 }
 
 static void other_turn(void *arg)
@@ -332,7 +329,8 @@ static int start(struct native *self, unsigned number)
 	if (!worker)
 		return -ENOMEM;
 	self->others[number] = worker;
-	self->runtime.shared = true;
+	if (!self->runtime.shared)
+		self->runtime.shared = true;
 	int err = crew_start(self->crew, number);
 
 	if (err == 0) {
@@ -409,22 +407,14 @@ static int advance(struct rt_runtime *runtime, rt_time until, struct rt_waiter *
 	return self->virtual ? virtual_clock_advance(&self->clock, until, waiter) : -EINVAL;
 }
 
-static void wake_reactor(void *arg)
-{
-	reactor_wake(arg);
-}
-
 static int offload(struct rt_runtime *runtime, struct rt_job *job)
 {
-	struct native *self = native(runtime);
+	return pool_submit(native(runtime)->pool, job);
+}
 
-	if (!self->pool) {
-		int err = pool_create(&self->pool, POOL_MAX_THREADS, wake_reactor, self->first.reactor);
-
-		if (err < 0)
-			return err;
-	}
-	return pool_submit(self->pool, job);
+static bool recall(struct rt_runtime *runtime, struct rt_job *job)
+{
+	return pool_cancel(native(runtime)->pool, job);
 }
 
 /* The reactor of the worker that this thread is. */
@@ -440,49 +430,14 @@ static int watch(struct rt_runtime *runtime, struct rt_watch *watched)
 	return reactor_watch(own_reactor(runtime), watched);
 }
 
-/* The first worker's reactor has no locks where the others came later: it is asked to do it. */
-struct request {
-	struct rt_runnable runnable;
-	struct rt_watch *watch;
-	struct reactor *reactor;
-	pthread_mutex_t lock;
-	pthread_cond_t change;
-	bool done;
-};
-
-static void serve(struct rt_runnable *runnable)
-{
-	struct request *request = container_of(runnable, struct request, runnable);
-
-	reactor_unwatch(request->reactor, request->watch);
-	pthread_mutex_lock(&request->lock);
-	request->done = true;
-	pthread_cond_signal(&request->change);
-	pthread_mutex_unlock(&request->lock);
-}
-
-static void ask(struct native *self, struct rt_watch *watch)
-{
-	struct request request = {.runnable.run = serve, .watch = watch, .reactor = self->first.reactor};
-
-	pthread_mutex_init(&request.lock, NULL);
-	pthread_cond_init(&request.change, NULL);
-	worker_schedule(&self->first, &request.runnable);
-	pthread_mutex_lock(&request.lock);
-	while (!request.done)
-		pthread_cond_wait(&request.change, &request.lock);
-	pthread_mutex_unlock(&request.lock);
-	pthread_cond_destroy(&request.change);
-	pthread_mutex_destroy(&request.lock);
-}
-
 static void unwatch(struct rt_runtime *runtime, struct rt_watch *watched)
 {
 	struct native *self = native(runtime);
 	struct reactor *first = self->first.reactor;
 
+	/* The first worker's reactor has no locks where the others came later. */
 	if (own_reactor(runtime) != first && !self->spread && reactor_has(first, watched))
-		ask(self, watched);
+		worker_unwatch(&self->first, watched);
 	else
 		reactor_unwatch(own_reactor(runtime), watched);
 }
@@ -536,6 +491,28 @@ static unsigned workers_for(const struct rt_runtime_options *options)
 	return options->workers > 0 ? options->workers : cpus_available();
 }
 
+/* Pool threads: the first worker is to collect. */
+static void call_first(void *arg)
+{
+	struct native *self = arg;
+
+	reactor_wake(self->first.reactor);
+}
+
+static int make_parts(struct native *self, const struct rt_runtime_options *options,
+		      const struct reactor_options *reactor)
+{
+	struct pool_options pool = {
+		.max_threads = options->blocking_threads, .notify = call_first, .arg = self};
+	int err = pool_create(&self->pool, &pool);
+
+	if (err == 0)
+		err = worker_init(&self->first, &self->runtime, reactor);
+	if (err < 0)
+		pool_destroy(self->pool);
+	return err;
+}
+
 static int create(struct rt_runtime **runtime, const struct rt_runtime_options *options)
 {
 	bool virtual = options->clock == RT_CLOCK_VIRTUAL;
@@ -557,7 +534,7 @@ static int create(struct rt_runtime **runtime, const struct rt_runtime_options *
 		.turn = options->event_base ? guest_turn : turn,
 		.arg = created,
 	};
-	int err = worker_init(&created->first, &created->runtime, &reactor);
+	int err = make_parts(created, options, &reactor);
 
 	if (err < 0) {
 		clock_bind(NULL);
@@ -582,6 +559,7 @@ const struct rt_runtime_ops rt_native = {
 	.schedule = schedule,
 	.place = place,
 	.offload = offload,
+	.recall = recall,
 	.watch = watch,
 	.unwatch = unwatch,
 	.arm = arm,

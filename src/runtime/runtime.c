@@ -94,7 +94,7 @@ int runtime_open(const struct rt_runtime_ops *ops, const struct rt_runtime_optio
 		return -EBUSY;
 	ops = ops ? ops : &rt_native;
 	options = options ? options : &defaults;
-	if (options->workers > RT_WORKERS_MAX)
+	if (options->workers > RT_WORKERS_MAX || options->blocking_threads > RT_BLOCKING_THREADS_MAX)
 		return -EINVAL;
 	if (options->clock != RT_CLOCK_REAL && !ops->advance)
 		return -ENOTSUP;
@@ -221,6 +221,15 @@ static void leave_behind(struct rt_runtime *runtime)
 	self->fiber = NULL;
 }
 
+static void report_jobs(const struct rt_runtime *runtime)
+{
+	if (runtime->jobs_dropped + runtime->jobs_left == 0)
+		return;
+	fflush(stdout);
+	fprintf(stderr, "%u blocking jobs were dropped, %u left running\n", runtime->jobs_dropped,
+		runtime->jobs_left);
+}
+
 void runtime_close(struct rt_runtime *runtime)
 {
 	struct self *self = self_get();
@@ -233,6 +242,7 @@ void runtime_close(struct rt_runtime *runtime)
 		return;
 	}
 	fiber_tasks_abandon(runtime);
+	report_jobs(runtime);
 	struct rt_task *left = runtime->tasks;
 	void *stacks = runtime->stacks, *strands = runtime->strands;
 

@@ -73,7 +73,7 @@ struct stealing {
 	struct inject inject;
 	struct queue ready; /* of a single worker, from which nobody steals: in order, without a limit */
 	struct reactor *reactor;
-	struct pool *pool; /* made when first needed, locked */
+	struct pool *pool;
 	bool virtual;
 	struct virtual_clock clock;
 	_Atomic(const bool *) done; /* that of run() */
@@ -199,9 +199,7 @@ static bool is_ready(const struct rt_runtime *runtime)
 
 static bool has_work(const struct rt_runtime *runtime)
 {
-	const struct stealing *self = stealing(runtime);
-
-	return self->pool && pool_pending(self->pool) > 0;
+	return pool_pending(stealing(runtime)->pool) > 0;
 }
 
 static bool can_wake(struct stealing *self)
@@ -573,8 +571,7 @@ static void turn(void *arg)
 {
 	struct stealing *self = arg;
 
-	if (self->pool)
-		pool_collect(self->pool);
+	pool_collect(self->pool);
 }
 
 static void alert(void *arg, unsigned number)
@@ -615,16 +612,12 @@ static int advance(struct rt_runtime *runtime, rt_time until, struct rt_waiter *
 
 static int offload(struct rt_runtime *runtime, struct rt_job *job)
 {
-	struct stealing *self = stealing(runtime);
-	int err = 0;
+	return pool_submit(stealing(runtime)->pool, job);
+}
 
-	rt_runtime_lock(runtime);
-	if (!self->pool)
-		err = pool_create(&self->pool, POOL_MAX_THREADS, interrupt, self->reactor);
-	if (err == 0)
-		err = pool_submit(self->pool, job);
-	rt_runtime_unlock(runtime);
-	return err;
+static bool recall(struct rt_runtime *runtime, struct rt_job *job)
+{
+	return pool_cancel(stealing(runtime)->pool, job);
 }
 
 static int watch(struct rt_runtime *runtime, struct rt_watch *watched)
@@ -721,6 +714,13 @@ static int make_reactor(struct stealing *self)
 	return reactor_create(&self->reactor, &options);
 }
 
+static int make_pool(struct stealing *self, unsigned threads)
+{
+	struct pool_options options = {.max_threads = threads, .notify = interrupt, .arg = self->reactor};
+
+	return pool_create(&self->pool, &options);
+}
+
 static void start_clock(struct stealing *self)
 {
 	self->clock.runtime = &self->runtime;
@@ -766,6 +766,8 @@ static int create(struct rt_runtime **runtime, const struct rt_runtime_options *
 	int err = make_reactor(self);
 
 	if (err == 0)
+		err = make_pool(self, options->blocking_threads);
+	if (err == 0)
 		err = make_workers(self);
 	if (err == 0 && self->count > 1 && !self->drawn && !self->virtual)
 		err = make_crew(self);
@@ -786,6 +788,7 @@ const struct rt_runtime_ops rt_stealing = {
 	.run = run,
 	.schedule = schedule,
 	.offload = offload,
+	.recall = recall,
 	.watch = watch,
 	.unwatch = unwatch,
 	.arm = arm,

@@ -88,3 +88,40 @@ void worker_finish(struct worker *worker)
 	reactor_destroy(worker->reactor);
 	pthread_mutex_destroy(&worker->lock);
 }
+
+/* ---- For other threads ---- */
+
+struct request {
+	struct rt_runnable runnable;
+	struct rt_watch *watch;
+	struct reactor *reactor;
+	pthread_mutex_t lock;
+	pthread_cond_t change;
+	bool done;
+};
+
+static void serve(struct rt_runnable *runnable)
+{
+	struct request *request = container_of(runnable, struct request, runnable);
+
+	reactor_unwatch(request->reactor, request->watch);
+	pthread_mutex_lock(&request->lock);
+	request->done = true;
+	pthread_cond_signal(&request->change);
+	pthread_mutex_unlock(&request->lock);
+}
+
+void worker_unwatch(struct worker *worker, struct rt_watch *watch)
+{
+	struct request request = {.runnable.run = serve, .watch = watch, .reactor = worker->reactor};
+
+	pthread_mutex_init(&request.lock, NULL);
+	pthread_cond_init(&request.change, NULL);
+	worker_schedule(worker, &request.runnable);
+	pthread_mutex_lock(&request.lock);
+	while (!request.done)
+		pthread_cond_wait(&request.change, &request.lock);
+	pthread_mutex_unlock(&request.lock);
+	pthread_cond_destroy(&request.change);
+	pthread_mutex_destroy(&request.lock);
+}

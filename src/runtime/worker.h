@@ -31,6 +31,9 @@ void worker_finish(struct worker *worker);
 /* See struct rt_executor. Any thread. */
 void worker_schedule(struct worker *worker, struct rt_runnable *runnable);
 
+/* Has the owner thread take a watch out of its reactor, and waits for it. Any other thread. */
+void worker_unwatch(struct worker *worker, struct rt_watch *watch);
+
 /* Whether something waits in the inbox. Any thread. */
 bool worker_has_mail(struct worker *worker);
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 librtcore_la_SOURCES += \
+	src/sched/blocking.c \
 	src/sched/crew.c \
 	src/sched/idle.c \
 	src/sched/inject.c \

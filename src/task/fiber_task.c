@@ -439,7 +439,10 @@ void fiber_tasks_finish(struct rt_task *tasks, void *stacks)
 		next = task->next;
 		locals_clear(&task->locals);
 		task->references = 1;
-		release(task);
+		if (!task->task.wait.pinned)
+			release(task);
+		else if (task->own_pool)
+			stack_pool_destroy(task->pool);
 	}
 	stack_pool_destroy(stacks);
 }

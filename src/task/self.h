@@ -82,6 +82,12 @@ static inline struct rt_executor *runtime_place(struct rt_runtime *runtime, bool
 	return runtime->ops->place ? runtime->ops->place(runtime, spread) : &runtime->executor;
 }
 
+/* Whether a job that had been offloaded was taken back; see struct rt_runtime_ops. Locked. */
+static inline bool runtime_recall(struct rt_runtime *runtime, struct rt_job *job)
+{
+	return runtime->ops->recall && runtime->ops->recall(runtime, job);
+}
+
 RT_PRIVATE_END
 
 #endif

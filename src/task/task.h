@@ -57,6 +57,7 @@ struct task_wait {
 	int result; /* WAIT_PENDING, then the source's */
 	bool expired; /* the timer has fired */
 	bool by_frame; /* the deadline is a frame's, not the call's own */
+	bool pinned; /* abandoned, but another thread uses what is on the task's stack: it stays mapped */
 };
 
 struct task_ops {

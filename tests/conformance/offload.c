@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* offload(): blocking work is done elsewhere, and told once, on a thread of the runtime. */
+/* offload() and recall(): blocking work is done elsewhere, and told once, on a thread of the runtime. */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
@@ -117,6 +117,110 @@ IN_EVERY(jobs_outlive_the_program)
 		ck_assert_int_le(atomic_load(&errands[i].worked), 1);
 }
 
+/* ---- Taken back ---- */
+
+static void count_done_locked(struct rt_job *job)
+{
+	rt_runtime_lock(runtime);
+	count_done(job);
+	rt_runtime_unlock(runtime);
+}
+
+/* Recalled or not, each is done() exactly if it was worked. */
+static int recall_most(void *arg)
+{
+	int recalled = 0;
+
+	(void)arg;
+	runtime = rt_runtime_current();
+	ops = runtime->ops;
+	for (int i = 0; i < ERRANDS; i++) {
+		errands[i].job = (struct rt_job){.work = linger_and_count, .done = count_done_locked};
+		ck_assert_int_eq(ops->offload(runtime, &errands[i].job), 0);
+	}
+	for (int i = ERRANDS - 1; i > 0; i--) {
+		rt_runtime_lock(runtime);
+		if (atomic_load(&errands[i].done) == 0 && ops->recall(runtime, &errands[i].job)) {
+			recalled++;
+			atomic_store(&errands[i].done, -1);
+		}
+		rt_runtime_unlock(runtime);
+	}
+	await_count(&count, ERRANDS - recalled);
+	for (int i = 0; i < ERRANDS; i++)
+		ck_assert_int_eq(atomic_load(&errands[i].worked), atomic_load(&errands[i].done) > 0);
+	return 0;
+}
+
+IN_EVERY(what_is_taken_back_is_not_worked)
+{
+	if (setting.ops->recall)
+		ck_assert_int_eq(run_in(setting, recall_most, "recall_most"), 0);
+}
+
+/* ---- rt_blocking() ---- */
+
+enum { CALLERS = 40, CALLS = 20 };
+
+static atomic_int begun;
+
+static int add_one(void *arg)
+{
+	ck_assert_ptr_null(rt_runtime_current());
+	atomic_fetch_add(&begun, 1);
+	return ++*(int *)arg;
+}
+
+static int call_often(void *arg)
+{
+	int value = 0;
+
+	(void)arg;
+	for (int i = 0; i < CALLS; i++)
+		ck_assert_int_eq(rt_blocking(add_one, &value, rt_in(PATIENCE)), i + 1);
+	return 0;
+}
+
+ON_EVERY(many_tasks_block)
+{
+	struct rt_task *tasks[CALLERS];
+
+	for (int i = 0; i < CALLERS; i++)
+		tasks[i] = start(call_often, NULL);
+	for (int i = 0; i < CALLERS; i++)
+		ck_assert_int_eq(finish(tasks[i]), 0);
+	ck_assert_int_eq(atomic_load(&begun), CALLERS * CALLS);
+}
+
+/* The calls that have begun give their result, the others -ECANCELED; what is on the stack is safe. */
+static int call_until_cancelled(void *arg)
+{
+	int value = 0, calls = 0, result;
+
+	(void)arg;
+	while ((result = rt_blocking(add_one, &value, RT_FOREVER)) > 0)
+		ck_assert_int_eq(result, ++calls);
+	ck_assert_int_eq(result, -ECANCELED);
+	ck_assert_int_eq(value, calls);
+	return calls;
+}
+
+ON_EVERY(blocking_tasks_are_cancelled)
+{
+	struct rt_task *tasks[CALLERS];
+	int calls = 0;
+
+	for (int i = 0; i < CALLERS; i++)
+		tasks[i] = start(call_until_cancelled, NULL);
+	for (int i = 0; i < CALLERS; i++) {
+		ck_assert_int_eq(rt_sleep(RT_US(100)), 0);
+		rt_cancel(tasks[i]);
+	}
+	for (int i = 0; i < CALLERS; i++)
+		calls += finish(tasks[i]);
+	ck_assert_int_eq(atomic_load(&begun), calls);
+}
+
 void add_offload(Suite *suite)
 {
 	TCase *tcase = new_case(suite, "offload");
@@ -124,4 +228,7 @@ void add_offload(Suite *suite)
 	ADD(tcase, blocking_work_is_done_elsewhere);
 	ADD(tcase, a_job_is_worth_waiting_for);
 	ADD(tcase, jobs_outlive_the_program);
+	ADD(tcase, what_is_taken_back_is_not_worked);
+	ADD(tcase, many_tasks_block);
+	ADD(tcase, blocking_tasks_are_cancelled);
 }

@@ -4,7 +4,9 @@
 
 #include <check.h>
 #include <errno.h>
+#include <semaphore.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int noted[4], note_count;
 
@@ -93,6 +95,80 @@ START_TEST(closed_in_a_c_task_before_anything_ran)
 }
 END_TEST
 
+/* ---- A blocking call from Lua that is under way ---- */
+
+static sem_t begun, may_end, written;
+
+static int write_late(void *arg)
+{
+	sem_post(&begun);
+	sem_wait(&may_end);
+	memset(arg, 1, 1024);
+	sem_post(&written);
+	return 3;
+}
+
+static int app_block(lua_State *L)
+{
+	char here[1024] = {0};
+
+	lua_pushinteger(L, rt_blocking(write_late, here, RT_FOREVER));
+	return 1;
+}
+
+static int app_await(lua_State *L)
+{
+	(void)L;
+	sem_wait(&begun);
+	return 0;
+}
+
+static int app_release(lua_State *L)
+{
+	(void)L;
+	sem_post(&may_end);
+	return 0;
+}
+
+static struct rtlua *open_blocking(void)
+{
+	struct rtlua *lua = open_engine();
+
+	sem_init(&begun, 0, 0);
+	sem_init(&may_end, 0, 0);
+	sem_init(&written, 0, 0);
+	ck_assert_int_eq(rtlua_register(lua, "app.block", app_block), 0);
+	ck_assert_int_eq(rtlua_register(lua, "app.await", app_await), 0);
+	ck_assert_int_eq(rtlua_register(lua, "app.release", app_release), 0);
+	return lua;
+}
+
+START_TEST(lua_tasks_block)
+{
+	struct rtlua *lua = open_blocking();
+	int err = run(lua, "local rt, app = require 'rt', require 'app'"
+			   " local task = rt.spawn(app.block) rt.yield() app.await() app.release()"
+			   " assert(task:await() == 3)");
+
+	ck_assert_msg(err == 0, "%s", err ? lua_tostring(rtlua_state(lua), -1) : "");
+	rtlua_close(lua);
+}
+END_TEST
+
+/* What it writes to is on a stack of the engine, which is gone. */
+START_TEST(a_blocking_call_outlasts_the_engine)
+{
+	struct rtlua *lua = open_blocking();
+
+	ck_assert_int_eq(run(lua, "require('rt').spawn(require('app').block)"
+				  " require('rt').yield() require('app').await()"),
+			 0);
+	rtlua_close(lua);
+	sem_post(&may_end);
+	sem_wait(&written);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("end");
@@ -104,6 +180,8 @@ int main(void)
 	tcase_add_test(tc, c_tasks_are_cancelled_at_the_end);
 	tcase_add_test(tc, c_tasks_stay_while_another_engine_runs);
 	tcase_add_test(tc, closed_in_a_c_task_before_anything_ran);
+	tcase_add_test(tc, lua_tasks_block);
+	tcase_add_test(tc, a_blocking_call_outlasts_the_engine);
 	srunner_run_all(runner, CK_NORMAL);
 	int failed = srunner_ntests_failed(runner);
 

@@ -115,6 +115,18 @@ static int resolves(void *arg)
 	return rt_resolve("localhost:1", &addr, 1, RT_FOREVER);
 }
 
+static int never_begins(void *arg)
+{
+	(void)arg;
+	ck_abort_msg("blocking work has begun although every thread is busy");
+	return 0;
+}
+
+static int blocks(void *arg)
+{
+	return rt_blocking(never_begins, arg, RT_FOREVER);
+}
+
 static int yields(void *arg)
 {
 	int err = 0;
@@ -135,8 +147,9 @@ static int sleeps_zero(void *arg)
 	return err;
 }
 
-static rt_task_fn *const waits[] = {sleeps, sleeps_for_ever, joins,    ticks,    accepts, connects,   reads,
-				    writes, receives,        waits_fd, resolves, yields,  sleeps_zero};
+static rt_task_fn *const waits[] = {sleeps,   sleeps_for_ever, joins,  ticks,      accepts,
+				    connects, reads,           writes, receives,   waits_fd,
+				    resolves, blocks,          yields, sleeps_zero};
 enum { WAITS = sizeof waits / sizeof *waits };
 
 /* A listener whose queue is full takes no more. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The thread pool: order, growth, limit, destruction with jobs in every state. */
+/* The thread pool: order, growth, limit, shrinking, refused threads, cancellation, destruction. */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <time.h>
@@ -62,21 +63,33 @@ static void done(struct rt_job *job)
 	sem_post(&probe->finished);
 }
 
-static struct pool *create(unsigned threads)
+static struct pool *create_with(struct pool_options options)
 {
 	struct pool *pool;
 
+	options.notify = notify;
+	options.arg = &notified;
 	sem_init(&notified, 0, 0);
-	ck_assert_int_eq(pool_create(&pool, threads, notify, &notified), 0);
+	ck_assert_int_eq(pool_create(&pool, &options), 0);
 	return pool;
 }
 
-static void submit(struct pool *pool, struct probe *probe)
+static struct pool *create(unsigned threads)
+{
+	return create_with((struct pool_options){.max_threads = threads});
+}
+
+static int try_to_submit(struct pool *pool, struct probe *probe)
 {
 	probe->job.work = work;
 	probe->job.done = done;
 	sem_init(&probe->finished, 0, 0);
-	ck_assert_int_eq(pool_submit(pool, &probe->job), 0);
+	return pool_submit(pool, &probe->job);
+}
+
+static void submit(struct pool *pool, struct probe *probe)
+{
+	ck_assert_int_eq(try_to_submit(pool, probe), 0);
 }
 
 static void collect_all(struct pool *pool)
@@ -190,6 +203,227 @@ START_TEST(threads_are_reused)
 }
 END_TEST
 
+/* ---- Shrinking ---- */
+
+static void await_threads(struct pool *pool, unsigned wanted)
+{
+	for (int i = 0; pool_threads(pool) != wanted; i++) {
+		ck_assert_int_lt(i, 20000);
+		usleep(1000);
+	}
+}
+
+/* Jobs that begin together: so many threads. */
+static void occupy(struct pool *pool, int threads)
+{
+	struct probe probes[threads];
+	sem_t begun, may_end;
+
+	sem_init(&begun, 0, 0);
+	sem_init(&may_end, 0, 0);
+	for (int i = 0; i < threads; i++) {
+		probes[i] = (struct probe){.begun = &begun, .may_end = &may_end};
+		submit(pool, &probes[i]);
+	}
+	for (int i = 0; i < threads; i++)
+		await(&begun);
+	ck_assert_uint_eq(pool_threads(pool), (unsigned)threads);
+	for (int i = 0; i < threads; i++)
+		sem_post(&may_end);
+	collect_all(pool);
+}
+
+START_TEST(idle_threads_end_and_start_again)
+{
+	struct pool *pool = create_with((struct pool_options){.max_threads = 4, .idle = RT_MS(1)});
+
+	ck_assert_uint_eq(pool_threads(pool), 0);
+	for (int round = 0; round < 5; round++) {
+		occupy(pool, 4);
+		await_threads(pool, 0);
+	}
+	pool_destroy(pool);
+}
+END_TEST
+
+/* Were it the turn of the one that has waited longest, all of them would have some work now and then. */
+START_TEST(too_many_threads_end_although_there_is_work)
+{
+	struct pool *pool = create_with((struct pool_options){.max_threads = 4, .idle = RT_MS(200)});
+
+	occupy(pool, 4);
+	for (rt_time end = rt_in(RT_S(30)); pool_threads(pool) > 1;) {
+		struct probe probe = {0};
+
+		ck_assert_int_lt(rt_now(), end);
+		submit(pool, &probe);
+		collect_all(pool);
+		usleep(1000);
+	}
+	pool_destroy(pool);
+}
+END_TEST
+
+/* ---- Threads that cannot be started ---- */
+
+static bool refuse;
+
+static int start_or_refuse(pthread_t *thread, void *(*run)(void *arg), void *arg)
+{
+	return refuse ? EAGAIN : pthread_create(thread, NULL, run, arg);
+}
+
+START_TEST(without_any_thread_jobs_are_refused)
+{
+	struct pool *pool = create_with((struct pool_options){.start = start_or_refuse});
+	struct probe probe = {0};
+
+	refuse = true;
+	for (int i = 0; i < 100; i++)
+		ck_assert_int_eq(try_to_submit(pool, &probe), -EAGAIN);
+	ck_assert_uint_eq(pool_pending(pool), 0);
+	ck_assert_uint_eq(pool_threads(pool), 0);
+	refuse = false;
+	submit(pool, &probe);
+	collect_all(pool);
+	ck_assert_int_eq(probe.done, 1);
+	ck_assert_int_eq(work_count, 1);
+	pool_destroy(pool);
+}
+END_TEST
+
+START_TEST(it_goes_on_with_the_threads_that_it_has)
+{
+	struct pool *pool = create_with((struct pool_options){.start = start_or_refuse});
+	sem_t may_end, begun;
+	struct probe first = {.may_end = &may_end}, others[3] = {0}, last = {.begun = &begun};
+
+	sem_init(&may_end, 0, 0);
+	sem_init(&begun, 0, 0);
+	submit(pool, &first);
+	refuse = true;
+	for (int i = 0; i < 3; i++)
+		submit(pool, &others[i]);
+	ck_assert_uint_eq(pool_threads(pool), 1);
+	/* The next one is tried again. */
+	refuse = false;
+	submit(pool, &last);
+	await(&begun);
+	ck_assert_uint_eq(pool_threads(pool), 2);
+	sem_post(&may_end);
+	collect_all(pool);
+	ck_assert_int_eq(work_count, 5);
+	pool_destroy(pool);
+}
+END_TEST
+
+/* ---- Cancellation ---- */
+
+START_TEST(what_has_not_begun_is_cancelled)
+{
+	enum { JOBS = 5 };
+	struct pool *pool = create(1);
+	sem_t begun, may_end;
+	struct probe running = {.begun = &begun, .may_end = &may_end}, queued[JOBS] = {0};
+
+	sem_init(&begun, 0, 0);
+	sem_init(&may_end, 0, 0);
+	submit(pool, &running);
+	await(&begun);
+	for (int i = 0; i < JOBS; i++)
+		submit(pool, &queued[i]);
+	/* The last, the first, one in the middle. */
+	ck_assert(pool_cancel(pool, &queued[4].job));
+	ck_assert(pool_cancel(pool, &queued[0].job));
+	ck_assert(pool_cancel(pool, &queued[2].job));
+	ck_assert_uint_eq(pool_pending(pool), 3);
+	/* At the end again. */
+	submit(pool, &queued[0]);
+	ck_assert(!pool_cancel(pool, &running.job));
+	sem_post(&may_end);
+	collect_all(pool);
+	ck_assert_int_eq(running.done, 1);
+	ck_assert_int_eq(queued[1].worked, 2);
+	ck_assert_int_eq(queued[3].worked, 3);
+	ck_assert_int_eq(queued[0].worked, 4);
+	ck_assert_int_eq(queued[2].worked + queued[4].worked, 0);
+	ck_assert_int_eq(done_count, 4);
+	pool_destroy(pool);
+	ck_assert_int_eq(done_count, 4);
+}
+END_TEST
+
+START_TEST(what_has_been_worked_is_not_cancelled)
+{
+	struct pool *pool = create(1);
+	struct probe probe = {0};
+
+	submit(pool, &probe);
+	await(&notified);
+	ck_assert(!pool_cancel(pool, &probe.job));
+	ck_assert_uint_eq(pool_pending(pool), 1);
+	pool_collect(pool);
+	ck_assert_int_eq(probe.done, 1);
+	pool_destroy(pool);
+}
+END_TEST
+
+/* ---- Several threads of one runtime ---- */
+
+enum { USERS = 3, USES = 400 };
+
+struct user {
+	struct pool *pool;
+	struct probe *probes;
+	int cancelled;
+	pthread_t thread;
+};
+
+static void *use(void *arg)
+{
+	struct user *user = arg;
+
+	for (int i = 0; i < USES; i++) {
+		submit(user->pool, &user->probes[i]);
+		if (i % 3 && pool_cancel(user->pool, &user->probes[i].job)) {
+			sem_post(&user->probes[i].finished);
+			user->cancelled++;
+		}
+		if (i % 5 == 0)
+			pool_collect(user->pool);
+	}
+	return NULL;
+}
+
+START_TEST(several_threads_share_a_pool)
+{
+	struct pool *pool = create_with((struct pool_options){.max_threads = 3, .idle = RT_US(20)});
+	struct user users[USERS];
+	int cancelled = 0;
+
+	for (int i = 0; i < USERS; i++) {
+		users[i] = (struct user){.pool = pool, .probes = calloc(USES, sizeof *users[i].probes)};
+		pthread_create(&users[i].thread, NULL, use, &users[i]);
+	}
+	for (int i = 0; i < USERS; i++) {
+		pthread_join(users[i].thread, NULL);
+		cancelled += users[i].cancelled;
+	}
+	while (pool_pending(pool) > 0) {
+		pool_collect(pool);
+		usleep(100);
+	}
+	ck_assert_int_eq(work_count, USERS * USES - cancelled);
+	ck_assert_int_eq(done_count, work_count);
+	for (int i = 0; i < USERS; i++) {
+		for (int j = 0; j < USES; j++)
+			await(&users[i].probes[j].finished);
+		free(users[i].probes);
+	}
+	pool_destroy(pool);
+}
+END_TEST
+
 /* ---- Destruction ---- */
 
 START_TEST(destroying_an_empty_pool)
@@ -275,6 +509,13 @@ int main(void)
 	tcase_add_test(tcase, it_grows_up_to_its_limit);
 	tcase_add_test(tcase, an_idle_thread_counts_once);
 	tcase_add_test(tcase, threads_are_reused);
+	tcase_add_test(tcase, idle_threads_end_and_start_again);
+	tcase_add_test(tcase, too_many_threads_end_although_there_is_work);
+	tcase_add_test(tcase, without_any_thread_jobs_are_refused);
+	tcase_add_test(tcase, it_goes_on_with_the_threads_that_it_has);
+	tcase_add_test(tcase, what_has_not_begun_is_cancelled);
+	tcase_add_test(tcase, what_has_been_worked_is_not_cancelled);
+	tcase_add_test(tcase, several_threads_share_a_pool);
 	tcase_add_test(tcase, destroying_an_empty_pool);
 	tcase_add_test(tcase, queued_jobs_are_done_without_work);
 	tcase_add_test(tcase, worked_jobs_are_done_at_the_latest_by_destroy);
