@@ -40,8 +40,8 @@ enum rt_clock {
 struct rt_runtime_options {
 	size_t stack_size; /* of C tasks, in bytes; 0: 64 KiB */
 	/*
-	 * Threads, of which the one that starts the runtime is the first; at most RT_WORKERS_MAX. 0: what suits
-	 * the runtime, mostly one for each processor. Those that nothing runs on are not started.
+	 * Threads, of which the one that starts the runtime is the first; at most RT_WORKERS_MAX. 0: what
+	 * suits the runtime, mostly one for each processor. Those that nothing runs on are not started.
 	 */
 	unsigned workers;
 	struct event_base *event_base; /* NULL: a loop of its own */
@@ -228,7 +228,8 @@ struct rt_runtime_ops {
 
 	/*
 	 * Where something new is to run: a task, or, with spread, something that should run in
-	 * parallel to its spawner if that is possible. On a thread of the runtime. May be NULL: it is the runtime.
+	 * parallel to its spawner if that is possible. On a thread of the runtime. May be NULL: it is the
+	 * runtime.
 	 */
 	struct rt_executor *(*place)(struct rt_runtime *runtime, bool spread);
 
