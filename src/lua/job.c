@@ -155,9 +155,7 @@ static void begin(struct job *job)
 	}
 	lua_State *L = job->vm->state.vm->L;
 
-	lua_pushcfunction(L, spawn);
-	lua_pushlightuserdata(L, job);
-	if (lua_pcall(L, 1, 0, 0) == 0)
+	if (lua_cpcall(L, spawn, job) == 0)
 		return;
 	lua_pop(L, 1);
 	job->vm->starved = true;
@@ -170,6 +168,11 @@ void job_run(struct rt_runnable *runnable)
 	struct rt_runtime *runtime = job->vm->pool->runtime;
 
 	rt_runtime_lock(runtime);
+	/* At the end of the program what has not begun is dropped. */
+	if (job->state != JOB_ENDED && runtime->drained) {
+		job->outcome = JOB_CANCELLED;
+		end(job);
+	}
 	bool ended = job->state == JOB_ENDED;
 
 	if (!ended)

@@ -208,12 +208,18 @@ static void set_path(lua_State *L, const char *name, const char *value)
 	lua_setfield(L, -2, name);
 }
 
-/* (job_vm, path, cpath), protected */
+struct paths {
+	char *path, *cpath;
+};
+
+/* (paths), protected */
 static int take_paths(lua_State *L)
 {
+	const struct paths *paths = lua_touserdata(L, 1);
+
 	lua_getglobal(L, "package");
-	set_path(L, "path", lua_touserdata(L, 2));
-	set_path(L, "cpath", lua_touserdata(L, 3));
+	set_path(L, "path", paths->path);
+	set_path(L, "cpath", paths->cpath);
 	return 0;
 }
 
@@ -223,26 +229,23 @@ static int update_paths(struct job_vm *vm)
 
 	rt_runtime_lock(pool->runtime);
 	unsigned paths = pool->paths;
-	char *path = paths != vm->paths && pool->path ? strdup(pool->path) : NULL;
-	char *cpath = paths != vm->paths && pool->cpath ? strdup(pool->cpath) : NULL;
+	struct paths copies = {
+		.path = paths != vm->paths && pool->path ? strdup(pool->path) : NULL,
+		.cpath = paths != vm->paths && pool->cpath ? strdup(pool->cpath) : NULL,
+	};
 
 	rt_runtime_unlock(pool->runtime);
 	if (paths == vm->paths)
 		return 0;
 	lua_State *L = vm->state.vm->L;
-
-	lua_pushcfunction(L, take_paths);
-	lua_pushnil(L);
-	lua_pushlightuserdata(L, path);
-	lua_pushlightuserdata(L, cpath);
-	int status = lua_pcall(L, 3, 0, 0);
+	int status = lua_cpcall(L, take_paths, &copies);
 
 	if (status != 0)
 		lua_pop(L, 1);
 	else
 		vm->paths = paths;
-	free(path);
-	free(cpath);
+	free(copies.path);
+	free(copies.cpath);
 	return status == 0 ? 0 : -ENOMEM;
 }
 
@@ -269,9 +272,7 @@ static int open_state(struct job_vm *vm)
 
 	if (vm->pool->jit_off)
 		luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
-	lua_pushcfunction(L, set_up);
-	lua_pushlightuserdata(L, vm);
-	if (lua_pcall(L, 1, 0, 0) != 0)
+	if (lua_cpcall(L, set_up, vm) != 0)
 		return -ENOMEM;
 	vm->state.vm->pool = vm->pool;
 	vm->state.vm->job_vm = vm;
@@ -324,8 +325,9 @@ void job_vm_mend(struct job_vm *vm)
 	const struct budget *budget = &vm->state.budget;
 	struct vm *lua = vm->state.vm;
 
-	if (lua)
-		vm_protect(lua, collect_garbage, NULL);
+	/* If there is no memory even for that: it is closed below. */
+	if (lua && lua_cpcall(lua->L, collect_garbage, NULL) != 0)
+		lua_pop(lua->L, 1);
 	bool usable = !lua || budget->limit == 0 || budget->used < budget->limit / 2;
 
 	/* With tasks that jobs have left behind it has to do as it is. */

@@ -154,13 +154,23 @@ static struct message *encode_text(lua_State *L, struct vm *vm, int index)
 	return transfer_encode(L, vm, lua_gettop(L), 1, "error", false);
 }
 
+static void starve(struct job_vm *vm)
+{
+	rt_runtime_lock(vm->pool->runtime);
+	vm->starved = true;
+	rt_runtime_unlock(vm->pool->runtime);
+}
+
 /* (job, error, traceback or nil) */
 static void note_error(lua_State *L, struct vm *vm, struct job *job)
 {
 	static const char no_memory[] = "not enough memory";
 
-	if (lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), no_memory) == 0)
-		vm->job_vm->starved = true;
+	if (lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), no_memory) == 0) {
+		starve(vm->job_vm);
+		/* For the other jobs: what this one has used is garbage now. */
+		lua_gc(L, LUA_GCCOLLECT, 0);
+	}
 	if (cancelled_is(L, 2)) {
 		job->outcome = JOB_CANCELLED;
 		return;

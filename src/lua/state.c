@@ -21,10 +21,9 @@
 static int set_up(lua_State *L)
 {
 	struct state *state = lua_touserdata(L, 1);
-	const char *name = lua_touserdata(L, 2);
 
 	luaL_openlibs(L);
-	state->vm = vm_create(L, name);
+	state->vm = vm_create(L, state->name);
 	embed_open(L, state->vm);
 	/* The library's require(), which two tasks may be in at once, takes the place of the stock one. */
 	lua_getglobal(L, "require");
@@ -87,15 +86,12 @@ static void restrict_memory(struct state *state, size_t limit)
 
 int state_open(struct state *state, const char *name, size_t limit)
 {
-	*state = (struct state){0};
+	*state = (struct state){.name = name};
 	state->L = new_state(state);
 	if (!state->L)
 		return -ENOMEM;
 	restrict_memory(state, limit);
-	lua_pushcfunction(state->L, set_up);
-	lua_pushlightuserdata(state->L, state);
-	lua_pushlightuserdata(state->L, (void *)name);
-	if (lua_pcall(state->L, 2, 0, 0) == 0)
+	if (lua_cpcall(state->L, set_up, state) == 0)
 		return 0;
 	if (limit == 0)
 		fprintf(stderr, "%s: %s\n", name, lua_tostring(state->L, -1));

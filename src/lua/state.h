@@ -16,6 +16,7 @@ struct state {
 	lua_State *L; /* NULL: closed */
 	struct heap *heap; /* NULL: LuaJIT's own */
 	struct vm *vm;
+	const char *name;
 	struct budget budget;
 };
 

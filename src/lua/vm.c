@@ -212,9 +212,8 @@ int vm_protect(struct vm *vm, lua_CFunction fn, void *arg)
 {
 	lua_State *L = vm->L;
 
-	lua_pushcfunction(L, fn);
-	lua_pushlightuserdata(L, arg);
-	int status = lua_pcall(L, 1, 0, 0);
+	/* Even what this takes to call is memory that there may be none of. */
+	int status = lua_cpcall(L, fn, arg);
 
 	if (status != 0) {
 		failure_print(vm, L, NULL);
