@@ -42,8 +42,8 @@ const char *lua_socket_obstacle(const void *object, enum object_kind kind)
 	const struct rt_watch *watch = watch_of(object);
 
 	if (watch->fd < 0)
-		return "closed";
-	return is_waited_on(watch) || is_writing(object, kind) ? "that a task is waiting on" : NULL;
+		return "a closed %s";
+	return is_waited_on(watch) || is_writing(object, kind) ? "a %s that a task is waiting on" : NULL;
 }
 
 static void take_rest(void *object, struct lua_socket *socket)

@@ -21,7 +21,7 @@ struct lua_socket {
 	struct rt_addr peer; /* its peer */
 };
 
-/* What keeps the object, which is of that kind, from being handed over: "closed", ...; or NULL. */
+/* What keeps the object, which is of that kind, from being handed over: "a closed %s", ...; or NULL. */
 const char *lua_socket_obstacle(const void *object, enum object_kind kind);
 
 /* Takes the socket out of an object for which there is no obstacle, which is then closed. Not locked. */

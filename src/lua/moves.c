@@ -49,9 +49,9 @@ unsigned moves_add_socket(lua_State *L, struct encoder *e, int index, enum objec
 	const char *obstacle = lua_socket_obstacle(object, kind);
 
 	if (!obstacle && is_moving(moves, object))
-		obstacle = "that is also in a channel on its way";
+		obstacle = "a %s that is also in a channel on its way";
 	if (obstacle)
-		encoder_refuse(L, e, index, lua_pushfstring(L, "a %s %s", vm_kind_name(kind), obstacle));
+		encoder_refuse(L, e, index, lua_pushfstring(L, obstacle, vm_kind_name(kind)));
 	moves->sockets =
 		grow(L, moves->sockets, moves->socket_count, &moves->socket_capacity, sizeof *moves->sockets);
 	unsigned part = add_part(L, e);

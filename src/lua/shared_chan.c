@@ -14,6 +14,8 @@ struct chan_list {
 	pthread_mutex_t lock;
 	struct shared_chan *first;
 	unsigned refs; /* of its channels and its owner; atomic */
+	unsigned handles; /* objects in VMs; atomic */
+	bool ended; /* what no object refers to is garbage */
 };
 
 static unsigned add(unsigned *count, int change)
@@ -96,51 +98,60 @@ void shared_chan_unref(struct shared_chan *shared)
 	unref_list(list);
 }
 
-void shared_chan_hold(struct shared_chan *shared)
-{
-	add(&shared->handles, 1);
-}
-
-void shared_chan_release(struct shared_chan *shared)
-{
-	add(&shared->handles, -1);
-	shared_chan_unref(shared);
-}
-
 void lua_element_drop(void *element, void *arg)
 {
 	(void)arg;
 	message_destroy(element_message(*(lua_element *)element));
 }
 
-/* One that no VM has, so that whatever refers to it is in a channel itself. A reference, or NULL. */
-static struct shared_chan *find_forsaken(struct chan_list *list)
+/* A reference to one that is not empty, or NULL. */
+static struct shared_chan *find_filled(struct chan_list *list)
 {
 	struct shared_chan *shared;
 
 	pthread_mutex_lock(&list->lock);
-	for (shared = list->first; shared; shared = shared->next) {
-		if (shared->handles == 0 && shared->chan->count > 0)
-			break;
-	}
+	for (shared = list->first; shared && shared->chan->count == 0; shared = shared->next)
+		;
 	if (shared)
 		shared_chan_ref(shared);
 	pthread_mutex_unlock(&list->lock);
 	return shared;
 }
 
-void chan_list_destroy(struct chan_list *list)
+static void empty_all(struct chan_list *list)
 {
 	struct shared_chan *shared;
 	lua_element element;
 
-	if (!list)
-		return;
-	/* A channel that a VM still has may hold one of these: it can be received from no more. */
-	while ((shared = find_forsaken(list))) {
+	while ((shared = find_filled(list))) {
 		while (rt_chan_try_recv(shared->chan, &element) == 0)
 			lua_element_drop(&element, NULL);
 		shared_chan_unref(shared);
 	}
+}
+
+void shared_chan_hold(struct shared_chan *shared)
+{
+	add(&shared->list->handles, 1);
+}
+
+void shared_chan_release(struct shared_chan *shared)
+{
+	struct chan_list *list = shared->list;
+
+	add(&list->refs, 1);
+	shared_chan_unref(shared);
+	if (add(&list->handles, -1) == 0 && list->ended)
+		empty_all(list);
+	unref_list(list);
+}
+
+void chan_list_destroy(struct chan_list *list)
+{
+	if (!list)
+		return;
+	list->ended = true;
+	if (add(&list->handles, 0) == 0)
+		empty_all(list);
 	unref_list(list);
 }

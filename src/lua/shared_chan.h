@@ -3,7 +3,8 @@
  * Channels that several VMs have: counted references to a struct rt_chan whose elements are messages.
  *
  * A channel may be in a message that is in a channel, in a circle. Counting never frees those, so a
- * family of VMs, those of a program and its job VMs, has a list of all, and looks for circles at its end.
+ * family of VMs, those of a program and its job VMs, has a list of all. When no VM has any of them any
+ * more, at the end, they are emptied.
  */
 #ifndef RT_LUA_SHARED_CHAN_H
 #define RT_LUA_SHARED_CHAN_H
@@ -36,7 +37,6 @@ struct chan_list;
 struct shared_chan {
 	struct rt_chan *chan;
 	unsigned refs; /* by handles and by messages; atomic */
-	unsigned handles; /* by objects in VMs; atomic */
 	struct chan_list *list;
 	struct shared_chan *next, *prev; /* in the list, under its lock */
 };
@@ -44,7 +44,7 @@ struct shared_chan {
 /* NULL without memory. */
 struct chan_list *chan_list_create(void);
 
-/* All VMs but the first are gone: frees what only circles refer to. The list goes with its last channel. */
+/* All VMs but the first are gone, and no message is on its way. The list goes with its last channel. */
 void chan_list_destroy(struct chan_list *list);
 
 /* Takes the channel over, with one reference. NULL without memory. */
