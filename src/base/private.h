@@ -162,6 +162,7 @@
 #define lua_socket_close rt__lua_socket_close
 #define lua_socket_obstacle rt__lua_socket_obstacle
 #define lua_socket_push rt__lua_socket_push
+#define lua_socket_put_back rt__lua_socket_put_back
 #define lua_socket_take rt__lua_socket_take
 #define lua_task_abandon rt__lua_task_abandon
 #define lua_task_create rt__lua_task_create
@@ -329,7 +330,10 @@
 #define tcp_try_writev rt__tcp_try_writev
 #define transfer_decode rt__transfer_decode
 #define transfer_encode rt__transfer_encode
+#define transfer_encode_loan rt__transfer_encode_loan
 #define transfer_open rt__transfer_open
+#define transfer_settle rt__transfer_settle
+#define transfer_take_back rt__transfer_take_back
 #define udp_connect rt__udp_connect
 #define udp_finish rt__udp_finish
 #define udp_init rt__udp_init

@@ -425,9 +425,33 @@ static int encode(lua_State *L)
 	put_message(L, e, e->values, e->count);
 	for (size_t i = 0; i < e->moves.chan_count; i++)
 		put_elements(L, e, i);
+	if (e->loan && e->moves.socket_count > 0) {
+		lua_pushvalue(L, 2);
+		e->origins = luaL_ref(L, LUA_REGISTRYINDEX);
+	}
 	if (!e->check)
 		moves_commit(L, &e->moves);
 	return 0;
+}
+
+static struct message *run(lua_State *L, struct encoder *e, int first)
+{
+	luaL_checkstack(L, e->count + 8, no_memory);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, e->vm->transfer.encode);
+	lua_pushlightuserdata(L, e);
+	lua_pushnil(L);
+	for (int i = 0; i < e->count; i++)
+		lua_pushvalue(L, first + i);
+	int status = lua_pcall(L, e->count + 2, 0, 0);
+
+	free(e->parents);
+	if (status == 0 && !e->check)
+		return e->first;
+	message_destroy(e->first);
+	moves_abandon(L, e->vm, &e->moves);
+	if (status == 0)
+		lua_pushboolean(L, 0);
+	return NULL;
 }
 
 struct message *transfer_encode(lua_State *L, struct vm *vm, int first, int count, const char *root,
@@ -435,22 +459,41 @@ struct message *transfer_encode(lua_State *L, struct vm *vm, int first, int coun
 {
 	struct encoder e = {.vm = vm, .count = count, .root = root, .check = check};
 
-	luaL_checkstack(L, count + 8, no_memory);
-	lua_rawgeti(L, LUA_REGISTRYINDEX, vm->transfer.encode);
-	lua_pushlightuserdata(L, &e);
-	lua_pushnil(L);
-	for (int i = 0; i < count; i++)
-		lua_pushvalue(L, first + i);
-	int status = lua_pcall(L, count + 2, 0, 0);
+	return run(L, &e, first);
+}
 
-	free(e.parents);
-	if (status == 0 && !check)
-		return e.first;
-	message_destroy(e.first);
-	moves_abandon(L, vm, &e.moves);
-	if (status == 0)
-		lua_pushboolean(L, 0);
-	return NULL;
+struct message *transfer_encode_loan(lua_State *L, struct vm *vm, int index, const char *root, int *origins)
+{
+	struct encoder e = {.vm = vm, .count = 1, .root = root, .loan = true, .origins = LUA_NOREF};
+	struct message *message = run(L, &e, index);
+
+	*origins = message ? e.origins : LUA_NOREF;
+	return message;
+}
+
+void transfer_take_back(lua_State *L, struct message *message, int origins)
+{
+	int number = 0;
+
+	if (origins == LUA_NOREF)
+		return;
+	lua_rawgeti(L, LUA_REGISTRYINDEX, origins);
+	for (unsigned i = 0; i < message->part_count; i++) {
+		struct message_part *part = &message->parts[i];
+
+		if (part->kind != PART_SOCKET)
+			continue;
+		lua_rawgeti(L, -1, --number);
+		lua_socket_put_back(lua_touserdata(L, -1), &part->u.socket);
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+}
+
+void transfer_settle(lua_State *L, int *origins)
+{
+	luaL_unref(L, LUA_REGISTRYINDEX, *origins);
+	*origins = LUA_NOREF;
 }
 
 /* ---- Setting up ---- */

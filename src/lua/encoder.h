@@ -36,6 +36,8 @@ struct encoder {
 	struct message *first;
 	const char *root;
 	bool check;
+	bool loan;
+	int origins; /* of a loan */
 	int count; /* of values */
 	int values; /* index of the first one */
 	/* Of the message being written: */
@@ -57,7 +59,8 @@ int encoder_refuse(lua_State *L, struct encoder *encoder, int index, const char 
 unsigned moves_add_socket(lua_State *L, struct encoder *encoder, int index, enum object_kind kind);
 unsigned moves_add_chan(lua_State *L, struct encoder *encoder, int index);
 
-/* Does it: nothing can fail. The channels are in a table at index 2. Frees the list. Not locked. */
+/* Does it: nothing can fail. The objects are in a table at index 2: channels from 1 on, sockets from -1 on.
+ * Frees the list. Not locked. */
 void moves_commit(lua_State *L, struct moves *moves);
 
 /* Does not, and frees the list. The first message has been destroyed. */

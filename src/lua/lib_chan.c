@@ -7,6 +7,7 @@
 
 #include "lua/libs.h"
 #include "lua/lua_wait.h"
+#include "lua/transfer.h"
 
 #include <errno.h>
 
@@ -93,14 +94,15 @@ static struct lua_wait *acquire_send(lua_State *L, struct lua_chan *chan)
 		vm_type_error(L, 2, "value");
 	struct vm *vm = vm_upvalue(L);
 	struct lua_wait *wait = lua_wait_acquire(L, vm, 1, chan->chan->element_size);
-	int err = lua_chan_put(L, 1, 2, lua_wait_element(wait, 0));
+
+	*wait->payloads = lua_chan_payload(chan, true);
+	int err = lua_chan_put(L, 1, 2, lua_wait_element(wait, 0), wait->payloads);
 
 	if (err < 0) {
 		lua_wait_release(vm, wait);
 		refuse_value(L, chan, err);
 	}
 	chan_send_case(wait->cases, chan->chan, lua_wait_element(wait, 0));
-	*wait->payloads = lua_chan_payload(chan, true);
 	wait->count = 1;
 	return wait;
 }
@@ -108,7 +110,8 @@ static struct lua_wait *acquire_send(lua_State *L, struct lua_chan *chan)
 static int end_send(lua_State *L, struct lua_wait *wait, int result)
 {
 	if (result < 0)
-		lua_chan_forget(L, 1, lua_wait_element(wait, 0));
+		lua_chan_forget(L, 1, lua_wait_element(wait, 0), wait->payloads);
+	transfer_settle(L, &wait->payloads->origins);
 	lua_wait_release(vm_upvalue(L), wait);
 	if (result < 0)
 		return lua_chan_push_send_failure(L, result);

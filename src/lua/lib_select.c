@@ -6,6 +6,7 @@
 #include "lua/libs.h"
 #include "lua/lua_chan.h"
 #include "lua/lua_wait.h"
+#include "lua/transfer.h"
 
 #include "sync/event.h"
 #include "sync/select.h"
@@ -122,13 +123,14 @@ static int fill_chan(lua_State *L, struct lua_wait *wait, struct lua_chan *chan)
 {
 	struct sync_case *sync_case = &wait->cases[wait->count];
 	void *element = lua_wait_element(wait, wait->count);
+	struct lua_payload *payload = &wait->payloads[wait->count];
 	bool sends = !lua_isnil(L, -1);
 	int top = lua_gettop(L);
 
-	wait->payloads[wait->count] = lua_chan_payload(chan, sends);
+	*payload = lua_chan_payload(chan, sends);
 	if (!sends)
 		return chan_recv_case(sync_case, chan->chan, element);
-	int err = lua_chan_put(L, top - 1, top, element);
+	int err = lua_chan_put(L, top - 1, top, element, payload);
 
 	return err < 0 ? err : chan_send_case(sync_case, chan->chan, element);
 }
@@ -138,7 +140,7 @@ static int fill_case(lua_State *L, struct vm *vm, struct lua_wait *wait)
 	struct sync_case *sync_case = &wait->cases[wait->count];
 	void *object = lua_touserdata(L, -2);
 
-	wait->payloads[wait->count] = (struct lua_payload){NULL, false};
+	wait->payloads[wait->count] = (struct lua_payload){NULL, false, LUA_NOREF};
 	if (vm_test(L, vm, -2, OBJECT_CHANNEL))
 		return fill_chan(L, wait, object);
 	if (vm_test(L, vm, -2, OBJECT_EVENT))
@@ -153,12 +155,14 @@ static void forget_unsent(lua_State *L, int objects, struct lua_wait *wait)
 {
 	for (unsigned i = 0; i < wait->count; i++) {
 		bool happened = wait->wait.result == 0 && wait->wait.chosen == i;
+		struct lua_payload *payload = &wait->payloads[i];
 
-		if (!wait->payloads[i].sends || happened)
-			continue;
-		lua_rawgeti(L, objects, (int)i + 1);
-		lua_chan_forget(L, lua_gettop(L), lua_wait_element(wait, i));
-		lua_pop(L, 1);
+		if (payload->sends && !happened) {
+			lua_rawgeti(L, objects, (int)i + 1);
+			lua_chan_forget(L, lua_gettop(L), lua_wait_element(wait, i), payload);
+			lua_pop(L, 1);
+		}
+		transfer_settle(L, &payload->origins);
 	}
 }
 
@@ -212,9 +216,11 @@ static bool refill(lua_State *L, struct vm *vm, struct lua_wait *wait, int count
 			void *element = lua_wait_element(wait, (unsigned)i);
 			int top = lua_gettop(L);
 
-			lua_chan_forget(L, top - 1, element);
+			struct lua_payload *payload = &wait->payloads[i];
+
+			lua_chan_forget(L, top - 1, element, payload);
 			found = true;
-			int err = lua_chan_put(L, top - 1, top, element);
+			int err = lua_chan_put(L, top - 1, top, element, payload);
 
 			if (err < 0)
 				refuse_case(L, vm, wait, err);

@@ -17,25 +17,26 @@ enum { NOTHING = 1 };
 
 struct lua_payload lua_chan_payload(const struct lua_chan *chan, bool sends)
 {
-	return (struct lua_payload){chan->codec ? chan->codec : &values, sends};
+	return (struct lua_payload){chan->codec ? chan->codec : &values, sends, LUA_NOREF};
 }
 
-static int put_message(lua_State *L, int value, lua_element *element)
+static int put_message(lua_State *L, int value, lua_element *element, struct lua_payload *payload)
 {
-	struct message *message = transfer_encode(L, vm_upvalue(L), value, 1, "the value", false);
+	struct message *message =
+		transfer_encode_loan(L, vm_upvalue(L), value, "the value", &payload->origins);
 
 	*element = message ? (lua_element)message : NOTHING;
 	return message ? 0 : -ENOTSUP;
 }
 
-int lua_chan_put(lua_State *L, int index, int value, void *element)
+int lua_chan_put(lua_State *L, int index, int value, void *element, struct lua_payload *payload)
 {
 	const struct lua_chan *chan = lua_touserdata(L, index);
 
 	if (chan->codec)
 		return chan->codec->pull(L, value, element);
 	if (chan->shared)
-		return put_message(L, value, element);
+		return put_message(L, value, element, payload);
 	lua_getfenv(L, index);
 	lua_pushvalue(L, value);
 	*(lua_element *)element = element_of_index(luaL_ref(L, -2));
@@ -73,7 +74,7 @@ int lua_chan_get(lua_State *L, int index, void *element, struct lua_payload *pay
 	return 0;
 }
 
-void lua_chan_forget(lua_State *L, int index, void *element)
+void lua_chan_forget(lua_State *L, int index, void *element, struct lua_payload *payload)
 {
 	const struct lua_chan *chan = lua_touserdata(L, index);
 
@@ -83,6 +84,7 @@ void lua_chan_forget(lua_State *L, int index, void *element)
 
 	*(lua_element *)element = NOTHING;
 	if (element_message(value)) {
+		transfer_take_back(L, element_message(value), payload->origins);
 		message_destroy(element_message(value));
 	} else if (value != NOTHING) {
 		lua_getfenv(L, index);

@@ -31,7 +31,7 @@ struct lua_payload lua_chan_payload(const struct lua_chan *chan, bool sends);
  * Makes an element of a value. 0, what the codec's pull() gave, -ENOMEM, or, with a text pushed, -ENOTSUP:
  * it cannot go to another VM. Does not suspend.
  */
-int lua_chan_put(lua_State *L, int index, int value, void *element);
+int lua_chan_put(lua_State *L, int index, int value, void *element, struct lua_payload *payload);
 
 /*
  * Pushes the value of a received element, which the payload does not own any more: 0; or an error: -1.
@@ -39,8 +39,8 @@ int lua_chan_put(lua_State *L, int index, int value, void *element);
  */
 int lua_chan_get(lua_State *L, int index, void *element, struct lua_payload *payload);
 
-/* Forgets an element that has not been sent, unless it is a codec's. Does not suspend. */
-void lua_chan_forget(lua_State *L, int index, void *element);
+/* Forgets an element that has not been sent, unless it is a codec's; sockets come back. Does not suspend. */
+void lua_chan_forget(lua_State *L, int index, void *element, struct lua_payload *payload);
 
 /* The object at index is this VM's for the shared channel; it is none. Does not suspend. */
 void lua_chan_register(lua_State *L, struct vm *vm, int index, struct shared_chan *shared);

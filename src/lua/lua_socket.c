@@ -95,6 +95,21 @@ static void fill_udp(struct lua_udp *udp, struct lua_socket *socket)
 	udp->timeout = socket->timeout;
 }
 
+void lua_socket_put_back(void *object, struct lua_socket *socket)
+{
+	switch (socket->kind) {
+	case OBJECT_CONN:
+		fill_conn(object, socket);
+		break;
+	case OBJECT_LISTENER:
+		fill_listener(object, socket);
+		break;
+	default:
+		fill_udp(object, socket);
+	}
+	socket->fd = -1;
+}
+
 void lua_socket_push(lua_State *L, struct vm *vm, struct lua_socket *socket)
 {
 	switch (socket->kind) {

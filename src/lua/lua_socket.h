@@ -27,6 +27,9 @@ const char *lua_socket_obstacle(const void *object, enum object_kind kind);
 /* Takes the socket out of an object for which there is no obstacle, which is then closed. Not locked. */
 void lua_socket_take(void *object, enum object_kind kind, struct lua_socket *socket);
 
+/* Back into the object that it was taken out of. */
+void lua_socket_put_back(void *object, struct lua_socket *socket);
+
 /* Pushes a new object with the socket, which is the object's from then on. May raise a lack of memory. */
 void lua_socket_push(lua_State *L, struct vm *vm, struct lua_socket *socket);
 

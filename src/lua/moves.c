@@ -31,6 +31,17 @@ static unsigned add_part(lua_State *L, struct encoder *e)
 	return (unsigned)part;
 }
 
+/* In a table, as values are written later that only a channel refers to, and sockets may come back. */
+static void keep_object(lua_State *L, int index, int number)
+{
+	if (lua_isnil(L, 2)) {
+		lua_newtable(L);
+		lua_replace(L, 2);
+	}
+	lua_pushvalue(L, index);
+	lua_rawseti(L, 2, number);
+}
+
 /* ---- Sockets ---- */
 
 static bool is_moving(const struct moves *moves, const void *object)
@@ -57,6 +68,7 @@ unsigned moves_add_socket(lua_State *L, struct encoder *e, int index, enum objec
 	unsigned part = add_part(L, e);
 
 	moves->sockets[moves->socket_count++] = (struct socket_move){object, kind, e->message, part};
+	keep_object(L, index, -(int)moves->socket_count);
 	return part;
 }
 
@@ -71,17 +83,6 @@ static struct chan_move *find_chan(struct moves *moves, const struct lua_chan *o
 	return NULL;
 }
 
-/* In a table, as values are written later that only the channel refers to. */
-static void keep_object(lua_State *L, int index, size_t number)
-{
-	if (number == 1) {
-		lua_newtable(L);
-		lua_replace(L, 2);
-	}
-	lua_pushvalue(L, index);
-	lua_rawseti(L, 2, (int)number);
-}
-
 static struct shared_chan *begin_chan(lua_State *L, struct encoder *e, int index, struct lua_chan *object)
 {
 	struct moves *moves = &e->moves;
@@ -92,7 +93,7 @@ static struct shared_chan *begin_chan(lua_State *L, struct encoder *e, int index
 	if (!shared)
 		luaL_error(L, "not enough memory");
 	moves->chans[moves->chan_count++] = (struct chan_move){.object = object, .shared = shared};
-	keep_object(L, index, moves->chan_count);
+	keep_object(L, index, (int)moves->chan_count);
 	lua_chan_register(L, e->vm, index, shared);
 	return shared;
 }

@@ -25,6 +25,16 @@ struct message *transfer_encode(lua_State *L, struct vm *vm, int first, int coun
 				bool check);
 
 /*
+ * The same for a message of one value that may come back. *origins becomes a reference in the registry to
+ * the objects of its sockets, LUA_NOREF if it has none. The caller releases it with transfer_settle().
+ */
+struct message *transfer_encode_loan(lua_State *L, struct vm *vm, int index, const char *root, int *origins);
+
+/* The message has not gone: its sockets are those of the objects again. */
+void transfer_take_back(lua_State *L, struct message *message, int origins);
+void transfer_settle(lua_State *L, int *origins);
+
+/*
  * Pushes the values of a message, which stays the caller's, to be destroyed: their number, or -1 with the
  * error on top of the stack. Requires the modules that they refer to. Suspends if a module's top level does.
  */
