@@ -3,9 +3,15 @@
 
 example_cppflags = -I$(top_srcdir)/include
 
+# A runtime that is no part of the library; tests/conformance is linked with it as well.
+noinst_LTLIBRARIES = examples/libpoll_runtime.la
+examples_libpoll_runtime_la_SOURCES = examples/poll_runtime.c examples/poll_runtime.h
+examples_libpoll_runtime_la_CPPFLAGS = $(example_cppflags)
+
 noinst_PROGRAMS += \
 	examples/guessing \
 	examples/hello \
+	examples/poll_echo \
 	examples/ports \
 	examples/tcp_client \
 	examples/tcp_echo \
@@ -17,6 +23,8 @@ examples_guessing_CPPFLAGS = $(example_cppflags)
 examples_guessing_LDADD = librtcore.la
 examples_hello_CPPFLAGS = $(example_cppflags)
 examples_hello_LDADD = librtcore.la
+examples_poll_echo_CPPFLAGS = $(example_cppflags)
+examples_poll_echo_LDADD = examples/libpoll_runtime.la librtcore.la
 examples_ports_CPPFLAGS = $(example_cppflags)
 examples_ports_LDADD = librtcore.la
 examples_tcp_client_CPPFLAGS = $(example_cppflags)

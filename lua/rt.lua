@@ -56,9 +56,9 @@ end
 
 -- main([options,] fn, ...): runs fn(...) as the first task of a runtime on this thread, until it
 -- and what it left behind have ended; tasks that are left over are cancelled. Gives fn's results.
--- options is the name of a runtime or {runtime=, clock=, seed=, watchdog=}: clock = "virtual" lets time pass at once
--- where there is nothing to do but wait; a seed other than 0 sets the order in which tasks run;
--- a task that has not given way for watchdog seconds is reported on stderr.
+-- options is the name of a runtime or {runtime=, clock=, seed=, watchdog=, workers=}: clock = "virtual" lets time
+-- pass at once where there is nothing to do but wait; a seed other than 0 sets the order in which tasks run;
+-- a task that has not given way for watchdog seconds is reported on stderr; workers is the number of threads.
 -- For a stock luajit: programs that rtlua runs are in their main task from the first line.
 function rt.main(options, fn, ...)
   if type(options) == "function" then return finish(core.main("native", options, fn, ...)) end

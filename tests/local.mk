@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# make check: the unit tests named here, every tests/lua/*_test.lua, stress_tests and tests/examples/*.sh, tests/lint.
+# make check: the unit tests named here, every *_test.lua of tests/lua and tests/conformance, stress_tests
+# and tests/examples/*.sh, tests/lint.
 
 # A program each, from the .c file of its name; against the archive, which shows hidden names too.
 unit_tests = \
@@ -13,18 +14,24 @@ unit_tests = \
 	tests/unit/dump_stack_test \
 	tests/unit/dump_test \
 	tests/unit/event_test \
+	tests/unit/fault_test \
 	tests/unit/fiber_test \
 	tests/unit/frame_test \
 	tests/unit/heap_test \
+	tests/unit/idle_test \
+	tests/unit/inject_explore_test \
 	tests/unit/listener_test \
 	tests/unit/local_test \
 	tests/unit/mutex_test \
 	tests/unit/overflow_test \
+	tests/unit/parker_explore_test \
+	tests/unit/parker_test \
 	tests/unit/pool_test \
 	tests/unit/reactor_test \
 	tests/unit/resolve_test \
 	tests/unit/rt_test_test \
 	tests/unit/runtime_test \
+	tests/unit/scheduler_explore_test \
 	tests/unit/scope_child_test \
 	tests/unit/scope_deadline_test \
 	tests/unit/scope_test \
@@ -34,6 +41,8 @@ unit_tests = \
 	tests/unit/shield_test \
 	tests/unit/signals_test \
 	tests/unit/stack_test \
+	tests/unit/steal_queue_explore_test \
+	tests/unit/steal_queue_test \
 	tests/unit/strand_test \
 	tests/unit/sync_wait_test \
 	tests/unit/task_test \
@@ -48,15 +57,53 @@ unit_tests = \
 	tests/unit/wait_group_test \
 	tests/unit/watchdog_test \
 	tests/unit/wheel_test \
-	tests/conformance/contract_test \
+	tests/conformance/conformance_test \
 	tests/stress/cancel_sweep_test \
 	tests/stress/connections_test \
-	tests/stress/park_test
+	tests/stress/park_test \
+	tests/stress/steal_stress_test
+
+# Tests that explore include the sources themselves, with the faults that they list planted into them.
+explored_sources = src/sched/lifo_slot.h src/sched/inject.c src/sched/steal_queue.c src/sched/idle.c src/sched/parker.c
+explore_tests = $(filter %_explore_test,$(unit_tests))
+planted_sources = $(explore_tests:=.inc)
+explore_objects = $(explore_tests:=.$(OBJEXT))
+$(explore_objects): %.$(OBJEXT): %.inc
+tests/unit/%_explore_test.inc: tests/unit/%_explore_test.c tests/support/plant.awk $(explored_sources)
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
+	$(AWK) -f $(srcdir)/tests/support/plant.awk $< $(explored_sources:%=$(srcdir)/%) >$@.tmp && mv $@.tmp $@
+CLEANFILES += $(planted_sources)
+
 LDADD = librtcore.la $(CHECK_LIBS)
+# The library with the faults of base/fault.h in it.
+check_LTLIBRARIES = tests/libfaults.la
+tests_libfaults_la_SOURCES = $(librtcore_la_SOURCES)
+tests_libfaults_la_CPPFLAGS = $(AM_CPPFLAGS) -DRT_FAULTS
+tests_libfaults_la_LIBADD = $(librtcore_la_LIBADD)
+tests_unit_fault_test_SOURCES = tests/unit/fault_test.c tests/unit/fault_programs.c
+tests_unit_fault_test_CPPFLAGS = $(AM_CPPFLAGS) -DRT_FAULTS
+tests_unit_fault_test_LDADD = tests/libfaults.la $(CHECK_LIBS)
 # For the names of functions in backtraces.
 tests_unit_deadlock_test_LDFLAGS = $(AM_LDFLAGS) -Wl,-E
 tests_unit_dump_stack_test_LDFLAGS = $(AM_LDFLAGS) -Wl,-E
 tests_unit_watchdog_test_LDFLAGS = $(AM_LDFLAGS) -Wl,-E
+
+# On every runtime. CONFORMANCE_RUNTIME: an object file with one more, which registers itself.
+CONFORMANCE_RUNTIME =
+conformance_ldadd = $(CONFORMANCE_RUNTIME) examples/libpoll_runtime.la
+tests_conformance_conformance_test_SOURCES = \
+	tests/conformance/conformance.h \
+	tests/conformance/conformance_test.c \
+	tests/conformance/net.c \
+	tests/conformance/offload.c \
+	tests/conformance/register_poll.c \
+	tests/conformance/run.c \
+	tests/conformance/schedule.c \
+	tests/conformance/sync.c \
+	tests/conformance/task.c \
+	tests/conformance/timer.c \
+	tests/conformance/watch.c
+tests_conformance_conformance_test_LDADD = $(conformance_ldadd) $(LDADD)
 
 stress_tests = \
 	tests/stress/churn_test.lua \
@@ -78,6 +125,12 @@ tests_embed_engine_test_LDADD = $(embed_libs)
 tests_embed_report_test_CPPFLAGS = $(embed_cppflags)
 tests_embed_report_test_LDADD = $(embed_libs)
 
+# The command with one more runtime, for tests/conformance/*.lua.
+tests_conformance_rtlua_SOURCES = $(rtlua_SOURCES) tests/conformance/register_poll.c
+tests_conformance_rtlua_LDFLAGS = $(rtlua_LDFLAGS)
+tests_conformance_rtlua_LDADD = $(conformance_ldadd) $(rtlua_LDADD)
+tests_conformance_rtlua_DEPENDENCIES = $(conformance_ldadd) $(rtlua_DEPENDENCIES)
+
 TESTS = tests/lint
 if HAVE_CHECK
 check_PROGRAMS += $(unit_tests)
@@ -93,22 +146,27 @@ check-local:
 	@false
 endif
 if WITH_LUA
+check_PROGRAMS += tests/conformance/rtlua
 TESTS += $(SCRIPT_TESTS) $(stress_tests)
 endif
+
+# On which the C tests run that are tasks; those in Lua run on all that there are.
+runtimes = native
 
 # What tests find in their environment; see HACKING.md.
 AM_TESTS_ENVIRONMENT = \
 	RTLUA='$(abs_top_builddir)/rtlua'; export RTLUA; \
+	RTLUA_CONFORMANCE='$(abs_top_builddir)/tests/conformance/rtlua'; export RTLUA_CONFORMANCE; \
 	RT_SOURCE='$(abs_top_srcdir)'; export RT_SOURCE; \
 	RT_MODULES='$(abs_top_builddir)/.libs'; export RT_MODULES; \
 	RT_SANITIZER='$(sanitizer)'; export RT_SANITIZER; \
+	RT_RUNTIMES='$(runtimes)'; export RT_RUNTIMES; \
 	EXAMPLES_BUILD='$(abs_top_builddir)/examples'; export EXAMPLES_BUILD; \
 	EXAMPLES_SRC='$(abs_top_srcdir)/examples'; export EXAMPLES_SRC; \
 	CC='$(CC)'; export CC;
 
 # Each has a time limit, TEST_TIMEOUT seconds. UNIT_WRAPPER and RTLUA_WRAPPER: a command to run them under.
-LOG_COMPILER = timeout
-AM_LOG_FLAGS = -k 5 $${TEST_TIMEOUT:-300} $$UNIT_WRAPPER
+LOG_COMPILER = $(srcdir)/tests/run-unit
 TEST_EXTENSIONS = .lua .sh
 LUA_LOG_COMPILER = $(srcdir)/tests/run-lua
 # One at a time: the examples listen on the ports that their comments name.
@@ -116,6 +174,6 @@ SH_LOG_COMPILER = flock
 AM_SH_LOG_FLAGS = -o examples.lock timeout -k 5 $${TEST_TIMEOUT:-120} bash
 CLEANFILES += examples.lock
 
-EXTRA_DIST += tests/lint tests/run-lua tests/summary $(unit_tests:=.c) $(embed_tests:=.c) \
+EXTRA_DIST += tests/lint tests/run-lua tests/run-unit tests/summary $(unit_tests:=.c) $(embed_tests:=.c) \
 	$(wildcard $(srcdir)/tests/*.supp) \
-	$(foreach ext,bash c h lua sh,$(wildcard $(srcdir)/tests/*/*.$(ext) $(srcdir)/tests/*/*/*.$(ext)))
+	$(foreach ext,awk bash c h lua sh,$(wildcard $(srcdir)/tests/*/*.$(ext) $(srcdir)/tests/*/*/*.$(ext)))

@@ -24,6 +24,13 @@ typedef int rt_main_fn(int argc, char **argv);
 /* The default runtime: a loop on the thread that starts it, and a thread pool for blocking work. */
 RT_API extern const struct rt_runtime_ops rt_native;
 
+/*
+ * Several threads that share all tasks: what is ready runs on whichever has time first, so a task may go on
+ * on another thread after each wait. What tasks have in common they must guard as
+ * threads do. Not with a host's event_base.
+ */
+RT_API extern const struct rt_runtime_ops rt_stealing;
+
 enum { RT_WORKERS_MAX = 256 };
 
 enum rt_clock {
@@ -81,7 +88,8 @@ RT_API int rt_main(int argc, char **argv, rt_main_fn *fn, const char *name, cons
  * what it left behind have ended; tasks that are left over are cancelled.
  * options may be NULL. Returns fn's result, or -EBUSY when a runtime is already
  * running on this thread, -EDEADLK when every task waits for something that
- * nothing can bring about, -ENOMEM.
+ * nothing can bring about, -EINVAL for too many workers, -ENOTSUP for an option that the runtime
+ * does not have, -ENOMEM.
  */
 RT_API int rt_run(const struct rt_runtime_ops *ops, const struct rt_runtime_options *options, rt_task_fn *fn,
 		  void *arg, const char *name);
@@ -99,7 +107,7 @@ RT_API const char *rt_runtime_name(unsigned index);
 /* ------------------------------------------------------------------------ */
 /* The contract with a scheduler. */
 
-/* Something to run, once, on a worker's own stack. */
+/* Something to run, once, on a worker's own stack. It may be gone, or scheduled again, when run() returns. */
 struct rt_runnable {
 	struct rt_runnable *next; /* the executor's, while it is scheduled */
 	void (*run)(struct rt_runnable *runnable);
@@ -107,7 +115,11 @@ struct rt_runnable {
 
 /* Decides where and when a runnable runs. A runtime is one, so are its workers, so is a strand. */
 struct rt_executor {
-	/* Takes a runnable that is not scheduled. Never runs it right away. Any thread, locked or not. */
+	/*
+	 * Takes a runnable that is not scheduled. Never runs it right away. With one worker, what one thread
+	 * schedules runs in that order. Once it is taken, the runtime may end at any moment. Any thread,
+	 * locked or not.
+	 */
 	void (*schedule)(struct rt_executor *executor, struct rt_runnable *runnable);
 };
 
@@ -140,8 +152,10 @@ enum { RT_WATCH_WORDS = 16 };
 /*
  * Readiness of one descriptor, for its whole life. The library tries an
  * operation first; on EAGAIN it clears the bit in ready, sets reader or writer
- * and suspends. The runtime calls rt_watch_ready() when the descriptor becomes ready
- * (edge-triggered), never from inside of watch().
+ * and suspends. The runtime calls rt_watch_ready() when the descriptor becomes ready, never from
+ * inside of watch(). That may be at each edge, or as long as the bit is not set and the
+ * descriptor is ready; nobody depends on news of a bit that is set. An error and a hang-up make
+ * both directions ready.
  */
 struct rt_watch {
 	int fd;
@@ -159,8 +173,9 @@ struct rt_watch {
 RT_API void rt_watch_ready(struct rt_watch *watch, unsigned events);
 
 /*
- * Fires once, not before its deadline: waiter.wake(&waiter, -ETIMEDOUT). The
- * links of the waiter, and slot, are the runtime's while it is armed.
+ * Fires once, not before its deadline: waiter.wake(&waiter, -ETIMEDOUT), locked, with slot 0 by then. On
+ * one worker, earlier deadlines fire first. The links of the waiter, and slot, are the runtime's while it
+ * is armed.
  */
 struct rt_timer {
 	struct rt_waiter waiter;
@@ -210,16 +225,24 @@ struct rt_runtime_ops {
 
 	/*
 	 * Makes a runtime for this thread; the library fills in the members of
-	 * struct rt_runtime. destroy() is called with no task left; descriptors that
-	 * are still watched become unregistered.
+	 * struct rt_runtime. Options that it cannot have give -ENOTSUP: a host's event_base; a virtual
+	 * clock without advance() never gets here. It may have fewer workers than asked for, and no
+	 * watchdog, stack size or seed concerns it.
+	 *
+	 * destroy() is called with no task left that will run, and with no runtime on this thread any more.
+	 * What is still scheduled is dropped; descriptors that are still watched become unregistered; a job
+	 * that is under way is waited for, or done() on its own thread later, each exactly once, and those
+	 * that have not begun need not be worked.
 	 */
 	int (*create)(struct rt_runtime **runtime, const struct rt_runtime_options *options);
 	void (*destroy)(struct rt_runtime *runtime);
 
 	/*
-	 * Runs what is scheduled and waits for readiness and timers until *done.
-	 * Returns -EDEADLK when nothing is scheduled, armed, offloaded or watched
-	 * (runtime->watching).
+	 * Runs what is scheduled and waits for readiness and timers until *done, which is set in what it
+	 * runs or wakes. Tasks that are always ready must not keep it from timers, descriptors and other
+	 * threads for more than a bounded number of runnables. Returns -EDEADLK when nothing is scheduled,
+	 * armed before RT_FOREVER, offloaded or watched (runtime->watching). It may be called again,
+	 * after either: what is scheduled and armed is kept.
 	 */
 	int (*run)(struct rt_runtime *runtime, const bool *done);
 
@@ -233,12 +256,13 @@ struct rt_runtime_ops {
 	 */
 	struct rt_executor *(*place)(struct rt_runtime *runtime, bool spread);
 
-	/* Does blocking work elsewhere. */
+	/* Does blocking work elsewhere; done() is never called from inside. */
 	int (*offload)(struct rt_runtime *runtime, struct rt_job *job);
 
 	/*
-	 * Starts and stops following a descriptor's readiness: once per descriptor. After unwatch()
-	 * no thread is in rt_watch_ready() for it.
+	 * Starts and stops following a descriptor's readiness: once per descriptor. After unwatch() nobody is
+	 * woken, no thread is in rt_watch_ready() for it, and neither the watch nor the descriptor's number
+	 * is known any more.
 	 */
 	int (*watch)(struct rt_runtime *runtime, struct rt_watch *watch);
 	void (*unwatch)(struct rt_runtime *runtime, struct rt_watch *watch);
@@ -246,6 +270,14 @@ struct rt_runtime_ops {
 	/* Starts and stops a timer, locked. disarm() of a timer that is not armed does nothing. */
 	int (*arm)(struct rt_runtime *runtime, struct rt_timer *timer);
 	void (*disarm)(struct rt_runtime *runtime, struct rt_timer *timer);
+
+	/*
+	 * Brings all threads but the calling one to rest, waiting for limit nanoseconds: 0, or -EBUSY if
+	 * some task has not given way by then. resume() lets them go on. Whenever nobody is in run(),
+	 * all must be at rest, but for those that -EBUSY speaks of. NULL where there is one thread.
+	 */
+	int (*pause)(struct rt_runtime *runtime, rt_time limit);
+	void (*resume)(struct rt_runtime *runtime);
 
 	/*
 	 * Moves the virtual clock on to a time, from deadline to deadline, each time once nothing

@@ -52,6 +52,18 @@
 #define conn_quick_write rt__conn_quick_write
 #define context_make rt__context_make
 #define context_switch rt__context_switch
+#define cpus_available rt__cpus_available
+#define crew_close rt__crew_close
+#define crew_create rt__crew_create
+#define crew_destroy rt__crew_destroy
+#define crew_enter rt__crew_enter
+#define crew_leave rt__crew_leave
+#define crew_must_rest rt__crew_must_rest
+#define crew_open rt__crew_open
+#define crew_pause rt__crew_pause
+#define crew_rest rt__crew_rest
+#define crew_resume rt__crew_resume
+#define crew_start rt__crew_start
 #define decode_open rt__decode_open
 #define embed_open rt__embed_open
 #define embedded_modules rt__embedded_modules
@@ -89,6 +101,21 @@
 #define heap_create rt__heap_create
 #define heap_destroy rt__heap_destroy
 #define heap_stats rt__heap_stats
+#define idle_create rt__idle_create
+#define idle_destroy rt__idle_destroy
+#define idle_is_parked rt__idle_is_parked
+#define idle_notify rt__idle_notify
+#define idle_park rt__idle_park
+#define idle_parked rt__idle_parked
+#define idle_start_searching rt__idle_start_searching
+#define idle_stop_searching rt__idle_stop_searching
+#define idle_unpark_self rt__idle_unpark_self
+#define inject_count rt__inject_count
+#define inject_destroy rt__inject_destroy
+#define inject_init rt__inject_init
+#define inject_pop rt__inject_pop
+#define inject_push rt__inject_push
+#define inject_push_batch rt__inject_push_batch
 #define input_commit rt__input_commit
 #define input_consume rt__input_consume
 #define input_find rt__input_find
@@ -218,6 +245,12 @@
 #define overflow_guard_thread rt__overflow_guard_thread
 #define overflow_print rt__overflow_print
 #define overflow_unguard_thread rt__overflow_unguard_thread
+#define parker_begin_driver rt__parker_begin_driver
+#define parker_end_driver rt__parker_end_driver
+#define parker_finish rt__parker_finish
+#define parker_init rt__parker_init
+#define parker_park rt__parker_park
+#define parker_unpark rt__parker_unpark
 #define pool_collect rt__pool_collect
 #define pool_create rt__pool_create
 #define pool_destroy rt__pool_destroy
@@ -230,6 +263,7 @@
 #define reactor_create rt__reactor_create
 #define reactor_destroy rt__reactor_destroy
 #define reactor_disarm rt__reactor_disarm
+#define reactor_has rt__reactor_has
 #define reactor_has_timers rt__reactor_has_timers
 #define reactor_hold rt__reactor_hold
 #define reactor_kick rt__reactor_kick
@@ -289,6 +323,11 @@
 #define stats_mann_whitney rt__stats_mann_whitney
 #define stats_of rt__stats_of
 #define stats_quantile rt__stats_quantile
+#define steal_queue_count rt__steal_queue_count
+#define steal_queue_init rt__steal_queue_init
+#define steal_queue_pop rt__steal_queue_pop
+#define steal_queue_push rt__steal_queue_push
+#define steal_queue_steal rt__steal_queue_steal
 #define strand_init rt__strand_init
 #define strand_retire rt__strand_retire
 #define strands_free rt__strands_free
@@ -339,6 +378,9 @@
 #define udp_init rt__udp_init
 #define udp_try_recv rt__udp_try_recv
 #define udp_try_send rt__udp_try_send
+#define virtual_clock_advance rt__virtual_clock_advance
+#define virtual_clock_poll rt__virtual_clock_poll
+#define virtual_clock_start rt__virtual_clock_start
 #define vm_arg_error rt__vm_arg_error
 #define vm_cancel rt__vm_cancel
 #define vm_check rt__vm_check
@@ -381,5 +423,11 @@
 #define wheel_init rt__wheel_init
 #define wheel_next rt__wheel_next
 #define wheel_turn rt__wheel_turn
+#define worker_empty_inbox rt__worker_empty_inbox
+#define worker_finish rt__worker_finish
+#define worker_has_mail rt__worker_has_mail
+#define worker_init rt__worker_init
+#define worker_run_batch rt__worker_run_batch
+#define worker_schedule rt__worker_schedule
 
 #endif

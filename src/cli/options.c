@@ -53,8 +53,12 @@ static int set_workers(struct options *options, const char *program, const char 
 	errno = 0;
 	long workers = strtol(text, &end, 10);
 
-	if (errno || end == text || *end || workers < 1 || workers > 1024)
-		return complain(program, "--workers takes a number from 1 to 1024, not", text);
+	if (errno || end == text || *end || workers < 1 || workers > RT_WORKERS_MAX) {
+		char what[64];
+
+		snprintf(what, sizeof what, "--workers takes a number from 1 to %d, not", RT_WORKERS_MAX);
+		return complain(program, what, text);
+	}
 	options->workers = (unsigned)workers;
 	return 0;
 }

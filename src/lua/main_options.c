@@ -72,6 +72,17 @@ static rt_time check_watchdog(lua_State *L)
 	return vm_check_duration(L, -1);
 }
 
+static unsigned check_workers(lua_State *L)
+{
+	double number = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
+	bool fits = number >= 1 && number <= RT_WORKERS_MAX;
+
+	if (!fits || (double)(unsigned)number != number)
+		vm_error(L, "option 'workers': integer from 1 to %d expected, got %s", RT_WORKERS_MAX,
+			 show(L));
+	return (unsigned)number;
+}
+
 /* Pushes the option if it is there. */
 static bool has(lua_State *L, int index, const char *name)
 {
@@ -94,6 +105,8 @@ static void check_table(lua_State *L, int index, struct main_options *options)
 		options->runtime.seed = check_seed(L);
 	if (has(L, index, "watchdog"))
 		options->runtime.watchdog = check_watchdog(L);
+	if (has(L, index, "workers"))
+		options->runtime.workers = check_workers(L);
 	lua_settop(L, top);
 }
 

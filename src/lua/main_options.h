@@ -12,7 +12,7 @@ struct main_options {
 
 /*
  * Reads the name of a runtime, or {runtime = name, clock = "real" or "virtual", seed = number, watchdog =
- * seconds}; raises for values that are none.
+ * seconds, workers = number}; raises for values that are none.
  */
 void main_options_check(lua_State *L, int index, struct main_options *options);
 

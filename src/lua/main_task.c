@@ -26,7 +26,7 @@ struct flag {
 static void set_flag(struct rt_waiter *waiter, int result)
 {
 	(void)result;
-	container_of(waiter, struct flag, waiter)->set = true;
+	__atomic_store_n(&container_of(waiter, struct flag, waiter)->set, true, __ATOMIC_RELEASE);
 }
 
 static void report_deadlock(const struct vm *vm)

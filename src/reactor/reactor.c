@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <event2/thread.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -21,8 +23,11 @@
 enum { BASE_DESCRIPTORS = 6 };
 
 struct reactor {
+	struct rt_runtime *runtime; /* whose lock to take; or NULL */
 	struct event_base *base;
 	bool guest; /* base is a host's */
+	bool shared;
+	bool sleeping; /* of a shared one: who polls has set the alarm; locked, as are alarm and wheel */
 	bool held;
 	bool kicked;
 	int wake_fd, alarm_fd;
@@ -49,17 +54,45 @@ static void set_alarm_at(struct reactor *reactor, rt_time next)
 	reactor->alarm = next;
 }
 
+static void lock(struct reactor *reactor)
+{
+	if (reactor->shared)
+		rt_runtime_lock(reactor->runtime);
+}
+
+static void unlock(struct reactor *reactor)
+{
+	if (reactor->shared)
+		rt_runtime_unlock(reactor->runtime);
+}
+
+/* Wakes whose time has come, for which the runtime is locked even where the wheel is this thread's alone. */
+static void fire(struct reactor *reactor)
+{
+	if (reactor->runtime)
+		rt_runtime_lock(reactor->runtime);
+	reactor->sleeping = false;
+	if (reactor->wheel.count > 0)
+		wheel_turn(&reactor->wheel, rt_now());
+	if (reactor->runtime)
+		rt_runtime_unlock(reactor->runtime);
+}
+
 /* Timers that are due at the end of time are never waited for. */
 static void set_alarm(struct reactor *reactor)
 {
-	if (!reactor->clock)
-		set_alarm_at(reactor, wheel_next(&reactor->wheel));
+	if (reactor->clock)
+		return;
+	lock(reactor);
+	set_alarm_at(reactor, wheel_next(&reactor->wheel));
+	reactor->sleeping = reactor->shared;
+	unlock(reactor);
 }
 
 static void turn_wheel(struct reactor *reactor)
 {
-	if (reactor->wheel.count > 0)
-		wheel_turn(&reactor->wheel, rt_now());
+	if (reactor->shared || reactor->wheel.count > 0)
+		fire(reactor);
 }
 
 /* Edge-triggered: the expiry needs no read(). */
@@ -68,7 +101,9 @@ static void on_alarm(evutil_socket_t fd, short what, void *arg)
 	struct reactor *reactor = arg;
 
 	(void)fd, (void)what;
+	lock(reactor);
 	reactor->alarm = RT_FOREVER;
+	unlock(reactor);
 	turn_wheel(reactor);
 	if (reactor->guest) {
 		set_alarm(reactor);
@@ -139,9 +174,17 @@ void reactor_unwatch(struct reactor *reactor, struct rt_watch *watch)
 	event_del(registration(watch));
 }
 
+bool reactor_has(const struct reactor *reactor, const struct rt_watch *watch)
+{
+	return event_get_base((const struct event *)watch->registration) == reactor->base;
+}
+
 void reactor_arm(struct reactor *reactor, struct rt_timer *timer)
 {
 	wheel_arm(&reactor->wheel, timer);
+	/* Somebody else sleeps, until the alarm at the latest. */
+	if (reactor->sleeping)
+		set_alarm_at(reactor, wheel_next(&reactor->wheel));
 }
 
 void reactor_disarm(struct reactor *reactor, struct rt_timer *timer)
@@ -171,7 +214,12 @@ int reactor_poll(struct reactor *reactor, bool wait)
 
 int reactor_poll_until(struct reactor *reactor, rt_time until)
 {
-	set_alarm_at(reactor, until);
+	lock(reactor);
+	rt_time next = reactor->clock ? RT_FOREVER : wheel_next(&reactor->wheel);
+
+	set_alarm_at(reactor, next < until ? next : until);
+	reactor->sleeping = reactor->shared;
+	unlock(reactor);
 	return turn_loop(reactor, true);
 }
 
@@ -235,19 +283,29 @@ static int check_descriptors(void)
 	return err;
 }
 
+/* libevent's locks are the process's; bases that were made without them have none. */
+static pthread_once_t locks = PTHREAD_ONCE_INIT;
+
+static void use_locks(void)
+{
+	evthread_use_pthreads();
+}
+
 /*
- * Confined to this thread, so that libevent takes no lock; woken through wake_fd
- * only. It need not know the time: the timers are ours.
+ * Confined to this thread, so that libevent takes no lock, or shared, with locks; woken through
+ * wake_fd only. It need not know the time: the timers are ours.
  */
-static struct event_base *new_base(void)
+static struct event_base *new_base(bool shared)
 {
 	struct event_config *config = event_config_new();
 	struct event_base *base = NULL;
 
 	if (!config)
 		return NULL;
+	if (shared)
+		pthread_once(&locks, use_locks);
 	event_config_require_features(config, EV_FEATURE_ET);
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_NO_CACHE_TIME);
+	event_config_set_flag(config, EVENT_BASE_FLAG_NO_CACHE_TIME | (shared ? 0 : EVENT_BASE_FLAG_NOLOCK));
 	base = event_base_new_with_config(config);
 	event_config_free(config);
 	return base;
@@ -282,6 +340,8 @@ int reactor_create(struct reactor **reactor, const struct reactor_options *optio
 	created->turn = options->turn;
 	created->arg = options->arg;
 	created->guest = options->event_base;
+	created->shared = options->shared;
+	created->runtime = options->runtime;
 	created->clock = options->clock;
 	created->wake_fd = created->alarm_fd = -1;
 	created->alarm = RT_FOREVER;
@@ -289,7 +349,7 @@ int reactor_create(struct reactor **reactor, const struct reactor_options *optio
 	int err = created->guest ? 0 : check_descriptors();
 
 	if (err == 0)
-		created->base = created->guest ? options->event_base : new_base();
+		created->base = created->guest ? options->event_base : new_base(options->shared);
 	if (err == 0)
 		err = created->base ? open_descriptors(created) : -ENOMEM;
 	if (err < 0) {

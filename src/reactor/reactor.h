@@ -2,7 +2,8 @@
 /*
  * The reactor: readiness, timers and wake-ups on libevent; the only code that
  * knows it. One edge-triggered, persistent registration per descriptor. Timers
- * live in a wheel behind one timerfd. Owner thread only, but for reactor_wake().
+ * live in a wheel behind one timerfd. Owner thread only, but for reactor_wake(); a shared one may be
+ * used by all threads of its runtime, of which one at a time polls.
  */
 #ifndef RT_REACTOR_H
 #define RT_REACTOR_H
@@ -14,6 +15,8 @@ struct reactor;
 struct reactor_options {
 	/* A host's loop, or NULL for one of its own. */
 	struct event_base *event_base;
+	bool shared;
+	struct rt_runtime *runtime; /* that it belongs to, for its lock; NULL: there is none */
 	/* What rt_now() gives on this thread, where it is not the real time; or NULL. Timers wait for it to
 	 * be moved. */
 	rt_time *clock;
@@ -28,6 +31,10 @@ void reactor_destroy(struct reactor *reactor);
 int reactor_watch(struct reactor *reactor, struct rt_watch *watch);
 void reactor_unwatch(struct reactor *reactor, struct rt_watch *watch);
 
+/* Whether it is this one that follows a registered watch. */
+bool reactor_has(const struct reactor *reactor, const struct rt_watch *watch);
+
+/* Locked, these three. */
 void reactor_arm(struct reactor *reactor, struct rt_timer *timer);
 void reactor_disarm(struct reactor *reactor, struct rt_timer *timer);
 bool reactor_has_timers(const struct reactor *reactor);
@@ -35,7 +42,7 @@ bool reactor_has_timers(const struct reactor *reactor);
 /* One turn of the loop: waits for something to happen if asked to, then wakes whom it concerns. */
 int reactor_poll(struct reactor *reactor, bool wait);
 
-/* With a clock: one turn, which waits for anything but timers, until a real time at the most. */
+/* One turn, which waits until a real time at the most; with a clock, not for timers. */
 int reactor_poll_until(struct reactor *reactor, rt_time until);
 
 /*

@@ -1,101 +1,255 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The native runtime: one worker, the thread that starts it, with a run queue and
- * a reactor; blocking work goes to a thread pool. No operation on the way of a
- * task is atomic: other threads hand in runnables through a locked inbox.
+ * The native runtime: a loop on the thread that starts it, and more of them, each on a thread of
+ * its own, when there is something that should run in parallel. What has been placed on a
+ * worker stays on it. Blocking work goes to a thread pool.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
 #include "base/list.h"
 #include "platform/clock.h"
-#include "reactor/reactor.h"
+#include "runtime/cpus.h"
+#include "runtime/lifecycle.h"
+#include "runtime/virtual_clock.h"
+#include "runtime/worker.h"
+#include "sched/crew.h"
 #include "sched/pool.h"
-#include "sched/queue.h"
 #include "task/self.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
-
-/* How many runnables run before the reactor is asked for news. */
-enum { BATCH = 64 };
-
-/* Virtual clock: what is on its way to a descriptor gets so much real time before a deadline passes. */
-#define SILENCE RT_MS(1)
-
-/* Virtual clock, moved by hand: so many turns of the loop may be busy before it is moved on regardless. */
-enum { BUSY_TURNS = 16 };
-
-/* Moving a virtual clock by hand. */
-struct advance {
-	struct rt_waiter *waiter; /* NULL: nobody does */
-	rt_time until;
-	int busy_turns;
-};
 
 struct native {
 	struct rt_runtime runtime;
-	struct queue ready;
-	struct reactor *reactor;
+	struct worker first;
 	struct pool *pool; /* made when first needed */
-	bool guest; /* in a host's loop */
 	bool virtual;
-	rt_time now; /* virtual */
-	struct advance advance;
-	/* Any thread, under the lock. */
-	pthread_mutex_t lock;
-	struct queue inbox;
+	struct virtual_clock clock;
+	bool spread; /* the program has asked for several workers: tasks are placed on all of them */
+	bool at_work; /* the first worker: in run(), or has its turn in a host's loop */
+	_Atomic(const bool *) done; /* that of run() */
+	pthread_mutex_t lock; /* of the rest */
+	struct crew *crew; /* made when first needed, as are the others */
+	struct worker **others; /* by number, from 1 on */
+	unsigned started; /* the first included */
+	unsigned idle;
+	unsigned next_task, next_job; /* where to place them */
 };
 
-static struct native *native(struct rt_runtime *runtime)
+static struct native *native(const struct rt_runtime *runtime)
 {
 	return container_of(runtime, struct native, runtime);
 }
 
-static void hand_in(struct native *self, struct rt_runnable *runnable)
-{
-	pthread_mutex_lock(&self->lock);
-	queue_push(&self->inbox, runnable);
-	pthread_mutex_unlock(&self->lock);
-	reactor_wake(self->reactor);
-}
-
 static void schedule(struct rt_executor *executor, struct rt_runnable *runnable)
 {
-	struct native *self = container_of(executor, struct native, runtime.executor);
-
-	if (self_get()->runtime != &self->runtime) {
-		hand_in(self, runnable);
-		return;
-	}
-	queue_push(&self->ready, runnable);
-	if (!self->guest)
-		return;
-	reactor_hold(self->reactor, true);
-	reactor_kick(self->reactor, false);
+	worker_schedule(&container_of(executor, struct native, runtime.executor)->first, runnable);
 }
 
-static void empty_inbox(struct native *self)
+static bool is_ready(const struct rt_runtime *runtime)
+{
+	return native(runtime)->first.ready.head;
+}
+
+static bool has_work(const struct rt_runtime *runtime)
+{
+	const struct native *self = native(runtime);
+
+	return self->pool && pool_pending(self->pool) > 0;
+}
+
+/* ---- What may still happen ---- */
+
+static bool has_timers(const struct native *self)
+{
+	bool any = reactor_has_timers(self->first.reactor);
+
+	for (unsigned i = 1; self->others && i < self->runtime.workers && !any; i++)
+		any = self->others[i] && reactor_has_timers(self->others[i]->reactor);
+	return any;
+}
+
+static bool can_wake(struct native *self)
+{
+	rt_runtime_lock(&self->runtime);
+	bool can = self->runtime.watching > 0 || has_timers(self) || self->clock.waiter;
+
+	rt_runtime_unlock(&self->runtime);
+	return can || has_work(&self->runtime);
+}
+
+/* Of a worker that is at rest. */
+static bool has_something(struct worker *worker)
+{
+	return worker->ready.head || worker_has_mail(worker);
+}
+
+static bool anybody_has_something(struct native *self)
+{
+	bool any = has_something(&self->first);
+
+	for (unsigned i = 1; self->others && i < self->runtime.workers && !any; i++)
+		any = self->others[i] && has_something(self->others[i]);
+	return any;
+}
+
+/*
+ * It looks as if nothing could happen any more: with all at rest it can be seen. Whoever is
+ * still at work makes something happen.
+ */
+static bool is_deadlock(struct native *self)
+{
+	if (!self->crew)
+		return !anybody_has_something(self);
+	int busy = crew_pause(self->crew, true, RT_MS(1));
+	bool dead = busy == 0 && !anybody_has_something(self) && !can_wake(self);
+
+	crew_resume(self->crew);
+	return dead;
+}
+
+/* The last one to fall asleep, if nothing is to be waited for, tells the first. */
+static void begin_idle(struct native *self, struct worker *worker)
 {
 	pthread_mutex_lock(&self->lock);
-	struct queue inbox = self->inbox;
+	worker->idle = true;
+	bool last = ++self->idle == self->started;
 
-	self->inbox.head = NULL;
 	pthread_mutex_unlock(&self->lock);
-	for (struct rt_runnable *runnable; (runnable = queue_pop(&inbox));)
-		queue_push(&self->ready, runnable);
+	if (last && worker != &self->first && !can_wake(self))
+		reactor_wake(self->first.reactor);
 }
 
-static void run_batch(struct native *self)
+static void end_idle(struct native *self, struct worker *worker)
 {
-	for (int i = 0; i < BATCH; i++) {
-		struct rt_runnable *next = queue_next(&self->ready);
+	pthread_mutex_lock(&self->lock);
+	worker->idle = false;
+	self->idle--;
+	pthread_mutex_unlock(&self->lock);
+}
 
-		if (!next)
-			return;
-		next->run(next);
+static bool others_are_idle(struct native *self)
+{
+	if (!self->runtime.shared)
+		return true;
+	pthread_mutex_lock(&self->lock);
+	bool idle = self->idle + 1 == self->started;
+
+	pthread_mutex_unlock(&self->lock);
+	return idle;
+}
+
+/* ---- The loops ---- */
+
+static int poll_worker(struct native *self, struct worker *worker)
+{
+	bool wait = !worker->ready.head, counts = wait && self->runtime.shared;
+
+	if (counts)
+		begin_idle(self, worker);
+	int err = reactor_poll(worker->reactor, wait);
+
+	if (counts)
+		end_idle(self, worker);
+	return err;
+}
+
+static int poll(struct native *self)
+{
+	if (self->virtual)
+		return virtual_clock_poll(&self->clock, self->first.reactor);
+	return poll_worker(self, &self->first);
+}
+
+static void rest(struct native *self)
+{
+	if (self->crew && crew_must_rest(self->crew))
+		crew_rest(self->crew);
+}
+
+static int loop(struct native *self, const bool *done)
+{
+	int err = 0;
+
+	while (err == 0) {
+		worker_run_batch(&self->first);
+		if (__atomic_load_n(done, __ATOMIC_ACQUIRE))
+			return 0;
+		rest(self);
+		if (!self->first.ready.head && others_are_idle(self) && !can_wake(self)) {
+			worker_empty_inbox(&self->first);
+			if (!self->first.ready.head && is_deadlock(self))
+				return -EDEADLK;
+		}
+		err = poll(self);
 	}
+	return err;
+}
+
+static void begin_work(struct native *self)
+{
+	self->at_work = true;
+	if (self->crew)
+		crew_open(self->crew);
+}
+
+/* A host's loop goes on without run(). */
+static void end_work(struct native *self)
+{
+	self->at_work = false;
+	if (self->crew && self->first.guest)
+		crew_leave(self->crew);
+	else if (self->crew)
+		crew_close(self->crew, LIFECYCLE_GRACE);
+}
+
+static int run(struct rt_runtime *runtime, const bool *done)
+{
+	struct native *self = native(runtime);
+
+	begin_work(self);
+	atomic_store(&self->done, done);
+	int err = loop(self, done);
+
+	atomic_store(&self->done, NULL);
+	end_work(self);
+	return err;
+}
+
+/* The end of run() may come about on any worker. */
+static void look_for_end(struct native *self)
+{
+	const bool *done = atomic_load(&self->done);
+
+	if (done && __atomic_load_n(done, __ATOMIC_ACQUIRE))
+		reactor_wake(self->first.reactor);
+}
+
+/* The loop of the others. */
+static void work(void *arg, unsigned number)
+{
+	struct native *self = arg;
+	struct worker *worker = self->others[number];
+
+	self_get()->worker = worker;
+	do {
+		while (!crew_must_rest(self->crew)) {
+			worker_run_batch(worker);
+			look_for_end(self);
+			poll_worker(self, worker);
+		}
+	} while (crew_rest(self->crew));
+	self_get()->worker = NULL;
+}
+
+static void alert(void *arg, unsigned number)
+{
+	struct native *self = arg;
+
+	reactor_wake(number > 0 ? self->others[number]->reactor : self->first.reactor);
 }
 
 /* From the reactor: somebody called reactor_wake(), or it is our turn in a host's loop. */
@@ -103,143 +257,156 @@ static void turn(void *arg)
 {
 	struct native *self = arg;
 
-	empty_inbox(self);
+	worker_empty_inbox(&self->first);
 	if (self->pool)
 		pool_collect(self->pool);
+}
+
+static void other_turn(void *arg)
+{
+	worker_empty_inbox(arg);
 }
 
 static void guest_turn(void *arg)
 {
 	struct native *self = arg;
+	bool in_run = self->at_work;
 
+	if (!in_run)
+		begin_work(self);
 	turn(self);
-	run_batch(self);
-	if (self->ready.head)
-		reactor_kick(self->reactor, true);
-	reactor_hold(self->reactor, self->runtime.task_count > 0);
+	worker_run_batch(&self->first);
+	if (self->first.ready.head)
+		reactor_kick(self->first.reactor, true);
+	rt_runtime_lock(&self->runtime);
+	bool hold = self->runtime.task_count > 0;
+
+	rt_runtime_unlock(&self->runtime);
+	reactor_hold(self->first.reactor, hold);
+	if (!in_run)
+		end_work(self);
 }
 
-static bool has_work(const struct native *self)
+/* ---- More workers ---- */
+
+static int make_crew(struct native *self)
 {
-	return self->pool && pool_pending(self->pool) > 0;
+	struct crew_options options = {
+		.runtime = &self->runtime,
+		.workers = self->runtime.workers,
+		.work = work,
+		.alert = alert,
+		.arg = self,
+	};
+
+	self->others = calloc(self->runtime.workers, sizeof(struct worker *));
+	if (!self->others || crew_create(&self->crew, &options) < 0) {
+		free(self->others);
+		self->others = NULL;
+		return -ENOMEM;
+	}
+	if (self->at_work || self->first.guest)
+		crew_open(self->crew);
+	if (!self->at_work && self->first.guest)
+		crew_leave(self->crew);
+	return 0;
 }
 
-static bool can_wake(const struct native *self)
+static struct worker *make_worker(struct native *self)
 {
-	return self->runtime.watching > 0 || reactor_has_timers(self->reactor) || has_work(self) ||
-	       self->advance.waiter;
+	struct worker *worker = malloc(sizeof *worker);
+	struct reactor_options options = {
+		.runtime = &self->runtime, .shared = true, .turn = other_turn, .arg = worker};
+
+	if (worker && worker_init(worker, &self->runtime, &options) == 0)
+		return worker;
+	free(worker);
+	return NULL;
 }
 
-/* ---- The virtual clock ---- */
+/* From here on the runtime is shared, and stays so. */
+static int start(struct native *self, unsigned number)
+{
+	struct worker *worker = make_worker(self);
+
+	if (!worker)
+		return -ENOMEM;
+	self->others[number] = worker;
+	self->runtime.shared = true;
+	int err = crew_start(self->crew, number);
+
+	if (err == 0) {
+		self->started++;
+		return 0;
+	}
+	self->others[number] = NULL;
+	worker_finish(worker);
+	free(worker);
+	return err;
+}
+
+static struct rt_executor *executor_of(struct native *self, unsigned number)
+{
+	if (number == 0 || (!self->crew && make_crew(self) < 0))
+		return &self->runtime.executor;
+	/* One that cannot be started is done without. */
+	if (!self->others[number] && start(self, number) < 0)
+		return &self->runtime.executor;
+	return &self->others[number]->executor;
+}
+
+static struct rt_executor *current_executor(struct native *self)
+{
+	struct worker *worker = self_get()->worker;
+
+	return worker && worker != &self->first ? &worker->executor : &self->runtime.executor;
+}
+
+static struct rt_executor *place(struct rt_runtime *runtime, bool spread)
+{
+	struct native *self = native(runtime);
+
+	if (runtime->workers == 1)
+		return &runtime->executor;
+	if (!spread && !self->spread)
+		return current_executor(self);
+	pthread_mutex_lock(&self->lock);
+	unsigned number = (spread ? ++self->next_job : self->next_task++) % runtime->workers;
+	struct rt_executor *executor = executor_of(self, number);
+
+	pthread_mutex_unlock(&self->lock);
+	return executor;
+}
+
+static bool is_at_work(const struct native *self)
+{
+	const struct worker *worker = self_get()->worker;
+
+	return worker && (worker != &self->first || self->at_work);
+}
+
+static int pause(struct rt_runtime *runtime, rt_time limit)
+{
+	struct native *self = native(runtime);
+
+	return self->crew ? crew_pause(self->crew, is_at_work(self), limit) : 0;
+}
+
+static void resume(struct rt_runtime *runtime)
+{
+	struct native *self = native(runtime);
+
+	if (self->crew)
+		crew_resume(self->crew);
+}
+
+/* ---- What tasks wait for ---- */
 
 static int advance(struct rt_runtime *runtime, rt_time until, struct rt_waiter *waiter)
 {
 	struct native *self = native(runtime);
 
-	if (!self->virtual)
-		return -EINVAL;
-	if (waiter && self->advance.waiter)
-		return -EBUSY;
-	self->advance = (struct advance){.waiter = waiter, .until = until};
-	return 0;
-}
-
-/* By hand: on to the next deadline, or the end. */
-static void step(struct native *self)
-{
-	struct advance *by_hand = &self->advance;
-	struct rt_waiter *waiter = by_hand->waiter;
-
-	by_hand->busy_turns = 0;
-	if (self->now < by_hand->until) {
-		reactor_advance(self->reactor, by_hand->until);
-		return;
-	}
-	by_hand->waiter = NULL;
-	waiter->wake(waiter, 0);
-}
-
-/* The real time after which nothing is waited for. */
-static rt_time patience(const struct native *self)
-{
-	return self->runtime.drained ? self->runtime.drain_end : RT_FOREVER;
-}
-
-/* Whether a task is ready, or has run since this turn. */
-static bool is_busy(const struct native *self, uint64_t turn)
-{
-	return self->ready.head || self_get()->turns != turn;
-}
-
-static int await_silence(struct native *self, uint64_t turn)
-{
-	rt_time until = clock_real() + SILENCE;
-	int err;
-
-	do
-		err = reactor_poll_until(self->reactor, until);
-	while (err == 0 && !is_busy(self, turn) && clock_real() < until);
-	return err;
-}
-
-/* Waits for what takes real time, and then moves the clock. */
-static int poll_idle(struct native *self, uint64_t turn)
-{
-	if (has_work(self))
-		return reactor_poll_until(self->reactor, patience(self));
-	if (self->runtime.watching > 0) {
-		int err = await_silence(self, turn);
-
-		if (err < 0 || is_busy(self, turn))
-			return err;
-	}
-	if (self->advance.waiter)
-		step(self);
-	else if (!reactor_advance(self->reactor, RT_FOREVER) && can_wake(self))
-		return reactor_poll_until(self->reactor, patience(self));
-	return 0;
-}
-
-static int poll_virtual(struct native *self)
-{
-	uint64_t turn = self_get()->turns;
-	int err = reactor_poll(self->reactor, false);
-
-	if (err < 0)
-		return err;
-	if (clock_real() >= patience(self))
-		return -ETIMEDOUT;
-	if (!is_busy(self, turn))
-		return poll_idle(self, turn);
-	if (self->advance.waiter && ++self->advance.busy_turns >= BUSY_TURNS)
-		step(self);
-	return 0;
-}
-
-/* ---- The loop ---- */
-
-static int poll(struct native *self)
-{
-	return self->virtual ? poll_virtual(self) : reactor_poll(self->reactor, !self->ready.head);
-}
-
-static int run(struct rt_runtime *runtime, const bool *done)
-{
-	struct native *self = native(runtime);
-	int err = 0;
-
-	while (err == 0) {
-		run_batch(self);
-		if (*done)
-			return 0;
-		if (!self->ready.head && !can_wake(self)) {
-			empty_inbox(self);
-			if (!self->ready.head)
-				return -EDEADLK;
-		}
-		err = poll(self);
-	}
-	return err;
+	return self->virtual ? virtual_clock_advance(&self->clock, until, waiter) : -EINVAL;
 }
 
 static void wake_reactor(void *arg)
@@ -252,7 +419,7 @@ static int offload(struct rt_runtime *runtime, struct rt_job *job)
 	struct native *self = native(runtime);
 
 	if (!self->pool) {
-		int err = pool_create(&self->pool, POOL_MAX_THREADS, wake_reactor, self->reactor);
+		int err = pool_create(&self->pool, POOL_MAX_THREADS, wake_reactor, self->first.reactor);
 
 		if (err < 0)
 			return err;
@@ -260,33 +427,93 @@ static int offload(struct rt_runtime *runtime, struct rt_job *job)
 	return pool_submit(self->pool, job);
 }
 
+/* The reactor of the worker that this thread is. */
+static struct reactor *own_reactor(struct rt_runtime *runtime)
+{
+	const struct worker *worker = self_get()->worker;
+
+	return worker ? worker->reactor : native(runtime)->first.reactor;
+}
+
 static int watch(struct rt_runtime *runtime, struct rt_watch *watched)
 {
-	return reactor_watch(native(runtime)->reactor, watched);
+	return reactor_watch(own_reactor(runtime), watched);
+}
+
+/* The first worker's reactor has no locks where the others came later: it is asked to do it. */
+struct request {
+	struct rt_runnable runnable;
+	struct rt_watch *watch;
+	struct reactor *reactor;
+	pthread_mutex_t lock;
+	pthread_cond_t change;
+	bool done;
+};
+
+static void serve(struct rt_runnable *runnable)
+{
+	struct request *request = container_of(runnable, struct request, runnable);
+
+	reactor_unwatch(request->reactor, request->watch);
+	pthread_mutex_lock(&request->lock);
+	request->done = true;
+	pthread_cond_signal(&request->change);
+	pthread_mutex_unlock(&request->lock);
+}
+
+static void ask(struct native *self, struct rt_watch *watch)
+{
+	struct request request = {.runnable.run = serve, .watch = watch, .reactor = self->first.reactor};
+
+	pthread_mutex_init(&request.lock, NULL);
+	pthread_cond_init(&request.change, NULL);
+	worker_schedule(&self->first, &request.runnable);
+	pthread_mutex_lock(&request.lock);
+	while (!request.done)
+		pthread_cond_wait(&request.change, &request.lock);
+	pthread_mutex_unlock(&request.lock);
+	pthread_cond_destroy(&request.change);
+	pthread_mutex_destroy(&request.lock);
 }
 
 static void unwatch(struct rt_runtime *runtime, struct rt_watch *watched)
 {
-	reactor_unwatch(native(runtime)->reactor, watched);
+	struct native *self = native(runtime);
+	struct reactor *first = self->first.reactor;
+
+	if (own_reactor(runtime) != first && !self->spread && reactor_has(first, watched))
+		ask(self, watched);
+	else
+		reactor_unwatch(own_reactor(runtime), watched);
 }
 
 static int arm(struct rt_runtime *runtime, struct rt_timer *timer)
 {
-	reactor_arm(native(runtime)->reactor, timer);
+	reactor_arm(own_reactor(runtime), timer);
 	return 0;
 }
 
 static void disarm(struct rt_runtime *runtime, struct rt_timer *timer)
 {
-	reactor_disarm(native(runtime)->reactor, timer);
+	reactor_disarm(own_reactor(runtime), timer);
 }
+
+/* ---- Life ---- */
 
 static void destroy(struct rt_runtime *runtime)
 {
 	struct native *self = native(runtime);
 
 	pool_destroy(self->pool);
-	reactor_destroy(self->reactor);
+	crew_destroy(self->crew);
+	for (unsigned i = 1; self->others && i < runtime->workers; i++) {
+		if (self->others[i])
+			worker_finish(self->others[i]);
+		free(self->others[i]);
+	}
+	free(self->others);
+	worker_finish(&self->first);
+	self_get()->worker = NULL;
 	clock_bind(NULL);
 	pthread_mutex_destroy(&self->lock);
 	free(self);
@@ -295,8 +522,18 @@ static void destroy(struct rt_runtime *runtime)
 static void start_clock(struct native *self)
 {
 	self->virtual = true;
-	self->now = clock_real();
-	clock_bind(&self->now);
+	self->clock.runtime = &self->runtime;
+	self->clock.is_ready = is_ready;
+	self->clock.has_work = has_work;
+	virtual_clock_start(&self->clock);
+}
+
+/* A schedule that is to be repeated has one thread. */
+static unsigned workers_for(const struct rt_runtime_options *options)
+{
+	if (options->seed != 0 || options->clock == RT_CLOCK_VIRTUAL)
+		return 1;
+	return options->workers > 0 ? options->workers : cpus_available();
 }
 
 static int create(struct rt_runtime **runtime, const struct rt_runtime_options *options)
@@ -312,22 +549,27 @@ static int create(struct rt_runtime **runtime, const struct rt_runtime_options *
 		return -ENOMEM;
 	if (virtual)
 		start_clock(created);
-	created->ready.seeded = options->seed != 0;
 	struct reactor_options reactor = {
 		.event_base = options->event_base,
-		.clock = virtual ? &created->now : NULL,
+		.runtime = &created->runtime,
+		.shared = !options->event_base && !virtual && options->workers > 1,
+		.clock = virtual ? &created->clock.now : NULL,
 		.turn = options->event_base ? guest_turn : turn,
 		.arg = created,
 	};
-	int err = reactor_create(&created->reactor, &reactor);
+	int err = worker_init(&created->first, &created->runtime, &reactor);
 
 	if (err < 0) {
 		clock_bind(NULL);
 		free(created);
 		return err;
 	}
-	created->guest = options->event_base;
+	created->first.ready.seeded = options->seed != 0;
+	created->spread = reactor.shared;
+	created->started = 1;
+	created->runtime.workers = workers_for(options);
 	pthread_mutex_init(&created->lock, NULL);
+	self_get()->worker = &created->first;
 	*runtime = &created->runtime;
 	return 0;
 }
@@ -338,10 +580,13 @@ const struct rt_runtime_ops rt_native = {
 	.destroy = destroy,
 	.run = run,
 	.schedule = schedule,
+	.place = place,
 	.offload = offload,
 	.watch = watch,
 	.unwatch = unwatch,
 	.arm = arm,
 	.disarm = disarm,
+	.pause = pause,
+	.resume = resume,
 	.advance = advance,
 };

@@ -20,7 +20,7 @@
 enum { RUNTIMES_MAX = 16, STACK_SIZE = 64 * 1024 };
 
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
-static const struct rt_runtime_ops *registry[RUNTIMES_MAX] = {&rt_native};
+static const struct rt_runtime_ops *registry[RUNTIMES_MAX] = {&rt_native, &rt_stealing};
 
 static int add(const struct rt_runtime_ops *ops)
 {
@@ -94,6 +94,8 @@ int runtime_open(const struct rt_runtime_ops *ops, const struct rt_runtime_optio
 		return -EBUSY;
 	ops = ops ? ops : &rt_native;
 	options = options ? options : &defaults;
+	if (options->workers > RT_WORKERS_MAX)
+		return -EINVAL;
 	if (options->clock != RT_CLOCK_REAL && !ops->advance)
 		return -ENOTSUP;
 	set_chance(self, options->seed);
@@ -158,26 +160,65 @@ static void give_up(struct rt_waiter *waiter, int result)
 	struct drain *drain = container_of(waiter, struct drain, grace.waiter);
 
 	(void)result;
-	drain->over = true;
+	__atomic_store_n(&drain->over, true, __ATOMIC_RELEASE);
+}
+
+static size_t task_count(struct rt_runtime *runtime)
+{
+	rt_runtime_lock(runtime);
+	size_t count = runtime->task_count;
+
+	rt_runtime_unlock(runtime);
+	return count;
+}
+
+/* False: there is nothing to wait for, or no way. */
+static bool begin_drain(struct rt_runtime *runtime, struct drain *drain, rt_time grace)
+{
+	rt_runtime_lock(runtime);
+	bool waits = runtime->task_count > 0 && runtime->ops->arm(runtime, &drain->grace) == 0;
+
+	if (waits) {
+		runtime->drain_end = clock_real() + grace;
+		runtime->drained = &drain->over;
+	}
+	rt_runtime_unlock(runtime);
+	return waits;
 }
 
 size_t runtime_drain(struct rt_runtime *runtime, rt_time grace)
 {
 	struct drain drain = {.grace = {.deadline = rt_in(grace), .waiter.wake = give_up}};
 
-	if (runtime->task_count == 0 || runtime->ops->arm(runtime, &drain.grace) < 0)
-		return runtime->task_count;
-	runtime->drain_end = clock_real() + grace;
-	runtime->drained = &drain.over;
+	if (!begin_drain(runtime, &drain, grace))
+		return task_count(runtime);
 	runtime->ops->run(runtime, &drain.over);
+	rt_runtime_lock(runtime);
 	runtime->drained = NULL;
 	runtime->ops->disarm(runtime, &drain.grace);
-	return runtime->task_count;
+	rt_runtime_unlock(runtime);
+	return task_count(runtime);
 }
 
 void runtime_join(struct rt_runtime *runtime)
 {
 	runtime->users++;
+}
+
+/* What a thread works on cannot be freed; the process will end, or the task, and its thread rest for ever. */
+static void leave_behind(struct rt_runtime *runtime)
+{
+	struct self *self = self_get();
+
+	fflush(stdout);
+	fprintf(stderr,
+		"a task has not given way: its thread, and the runtime '%s', are left to themselves\n",
+		runtime->ops->name);
+	overflow_unguard_thread();
+	fiber_finish(&self->thread);
+	self->runtime = NULL;
+	self->worker = NULL;
+	self->fiber = NULL;
 }
 
 void runtime_close(struct rt_runtime *runtime)
@@ -187,6 +228,10 @@ void runtime_close(struct rt_runtime *runtime)
 	if (--runtime->users > 0)
 		return;
 	watchdog_destroy(runtime->watchdog);
+	if (runtime->ops->pause && runtime->ops->pause(runtime, RT_NOW) < 0) {
+		leave_behind(runtime);
+		return;
+	}
 	fiber_tasks_abandon(runtime);
 	struct rt_task *left = runtime->tasks;
 	void *stacks = runtime->stacks, *strands = runtime->strands;

@@ -54,12 +54,22 @@ static void serve(struct rt_runnable *runnable)
 	}
 }
 
-/* Edge-triggered: each write is news, and need not be read. */
+/* As after a try that gives EAGAIN: a runtime may look only for what is not set. */
+static void expect_news(void)
+{
+	uint64_t count;
+
+	__atomic_and_fetch(&signals.watch.ready, ~(uint32_t)RT_READ, __ATOMIC_ACQ_REL);
+	(void)!read(signals.watch.fd, &count, sizeof count);
+	signals.watch.reader = &signals.waiter;
+}
+
 static void woken(struct rt_waiter *waiter, int result)
 {
 	struct rt_runtime *runtime = atomic_load(&signals.runtime);
 
-	signals.watch.reader = waiter;
+	(void)waiter;
+	expect_news();
 	if (result == 0 && !atomic_exchange(&signals.scheduled, true))
 		runtime->ops->schedule(&runtime->executor, &signals.runnable);
 }

@@ -258,7 +258,7 @@ static void link_task(struct rt_runtime *runtime, struct fiber_task *task)
 }
 
 /* Locked; the task is not in the runtime's list yet. */
-static struct fiber_task *create(struct rt_runtime *runtime, size_t stack_size)
+static struct fiber_task *create(struct rt_runtime *runtime, struct rt_executor *executor, size_t stack_size)
 {
 	struct stack_pool *pool;
 	struct stack stack;
@@ -270,7 +270,7 @@ static struct fiber_task *create(struct rt_runtime *runtime, size_t stack_size)
 	}
 	struct fiber_task *task = fiber_top(&stack, sizeof *task);
 
-	task->home = (struct task_home){runtime_place(runtime, false), &fiber_task_ops, runtime};
+	task->home = (struct task_home){executor, &fiber_task_ops, runtime};
 	task_init(&task->task, &task->home);
 	fiber_init(&task->fiber, &stack, sizeof *task, entry, task);
 	task->pool = pool;
@@ -302,8 +302,11 @@ static struct fiber_task *prepare(rt_task_fn *fn, void *arg, const struct rt_tas
 		errno = fn ? EPERM : EINVAL;
 		return NULL;
 	}
+	/* This may start a thread, from which on there is something to lock. */
+	struct rt_executor *executor = runtime_place(runtime, false);
+
 	rt_runtime_lock(runtime);
-	struct fiber_task *task = create(runtime, options ? options->stack_size : 0);
+	struct fiber_task *task = create(runtime, executor, options ? options->stack_size : 0);
 
 	if (task) {
 		fill_in(task, fn, arg, options);

@@ -14,6 +14,7 @@ enum { TASK_BUDGET = 128 };
 struct self {
 	struct rt_runtime *runtime; /* bound to this thread, or NULL */
 	struct rt_task *task; /* running, or NULL on the scheduler's stack */
+	void *worker; /* that of its runtime which this thread is */
 	struct fiber *fiber; /* whose stack this is */
 	struct fiber thread; /* the thread's own stack, where the scheduler runs */
 	/* Goes up when a task starts and stops to run: odd meanwhile. The watchdog's thread reads it. */

@@ -49,15 +49,23 @@ int rt_test_add(struct rt_test *test, const struct rt_test_options *options)
 
 /* ---- Failures: the first one counts ---- */
 
+static void set_done(struct run *run)
+{
+	__atomic_store_n(&run->done, true, __ATOMIC_RELEASE);
+}
+
 static void fail_at(struct run *run, const char *file, int line, const char *text)
 {
+	struct rt_runtime *runtime = self_lock();
+
 	if (!run->failed) {
 		run->failure->file = file;
 		run->failure->line = line;
 		snprintf(run->failure->text, sizeof run->failure->text - SEED_ROOM, "%s", text);
 	}
 	run->failed = true;
-	run->done = true;
+	self_unlock(runtime);
+	set_done(run);
 }
 
 static void fail(struct run *run, const char *text)
@@ -118,7 +126,10 @@ static void name_tasks(struct run *run, struct listing *listing)
 
 static void check_tasks_left(struct run *run, size_t own)
 {
-	size_t left = rt_runtime_current()->task_count - own;
+	struct rt_runtime *runtime = self_lock();
+	size_t left = runtime->task_count - own;
+
+	self_unlock(runtime);
 	struct listing listing = {0};
 
 	if (left == 0)
@@ -136,7 +147,7 @@ static int run_body(void *arg)
 	run->first = task_current_id();
 	run->test->body();
 	check_tasks_left(run, 1);
-	run->done = true;
+	set_done(run);
 	return 0;
 }
 
@@ -233,11 +244,29 @@ static void read_clock(struct run *run, enum rt_clock *clock)
 	}
 }
 
+/* Of tests that name none. */
+static void read_runtime(struct run *run, const struct rt_runtime_ops **ops)
+{
+	const char *name = getenv("RT_RUNTIME");
+	struct listing listing = {0};
+
+	if (*ops || !name || !*name)
+		return;
+	*ops = rt_runtime_find(name);
+	if (*ops)
+		return;
+	add(&listing, "RT_RUNTIME=%s is no runtime; there is:", name);
+	for (unsigned i = 0; rt_runtime_name(i); i++)
+		add(&listing, "%s %s", i > 0 ? "," : "", rt_runtime_name(i));
+	fail(run, listing.text);
+}
+
 /* The environment says more than the program does. */
 static void read_environment(struct run *run, struct rt_test_options *options)
 {
 	uint64_t seed, explore;
 
+	read_runtime(run, &options->runtime);
 	read_clock(run, &options->clock);
 	if (read_number(run, "RT_SEED", &seed)) {
 		options->seed = seed;

@@ -1,17 +1,15 @@
 -- SPDX-License-Identifier: MIT
 -- rt.main() with a virtual clock and with seeds: programs of a stock luajit.
 
-local check = require "check"
+local rt = require "rt"
 local program = require "program"
 
-if program.sanitizer ~= "none" then
-  print("the stock luajit cannot load a module with a sanitizer in it")
-  os.exit(77)
-end
+-- The stock luajit cannot load a module with a sanitizer in it.
+local skip = program.sanitizer ~= "none" and "there is a sanitizer in the modules"
 
 -- The program ends silently: its own assertions hold.
 local function test(name, code)
-  check.test(name, function(t)
+  rt.test(name, {skip = skip}, function(t)
     for _, jit in ipairs {"", "jit.off() "} do
       local result = program.luajit(jit .. "local rt = require 'rt' " .. code)
       t:equal(result.stderr, "")
@@ -155,11 +153,13 @@ test("options that are none", [[
   for _, seconds in ipairs {0, -1, 0 / 0, "1"} do
     refuses("option 'watchdog': positive number of seconds expected, got ", {watchdog = seconds})
   end
+  for _, workers in ipairs {0, -1, 1.5, 257, 0 / 0, math.huge, "2", "two", true} do
+    refuses("option 'workers': integer from 1 to 256 expected, got ", {workers = workers})
+  end
   refuses("bad argument #1 to 'main' (name of a runtime or table expected, got number)", 5)
   local before = rt.now()
   assert(rt.main({runtime = "native", clock = "real", seed = 0}, function(...) return select("#", ...) end, nil, nil) == 2)
+  assert(rt.main({workers = 256}, function() return 3 end) == 3)
   assert(rt.main({}, function() return rt.now() < before + 1000 end))
   print "done"
 ]])
-
-check.finish()

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Sockets that are handed over to other VMs, and listener:serve().
-local check = require "check"
 local program = require "program"
 local rt = require "rt"
+local failure = require "failure"
 local net = require "rt.net"
 
 local function pair()
@@ -21,7 +21,7 @@ local function echo(conn)
   end
 end
 
-check.test("a connection is handed over", function(t)
+rt.test("a connection is handed over", function(t)
   local client, server = pair()
   local fd = server:fd()
   local task = rt.parallel(function(conn)
@@ -29,9 +29,9 @@ check.test("a connection is handed over", function(t)
     conn:write("hello\n")
     return same, conn:read_line(), tostring(conn:peer_addr())
   end, server)
-  t:failure("closed", "EBADF", server:read())
-  t:failure("closed", "EBADF", server:write("x"))
-  t:failure("closed", "EBADF", server:fd())
+  failure("closed", "EBADF", server:read())
+  failure("closed", "EBADF", server:write("x"))
+  failure("closed", "EBADF", server:fd())
   t:equal(tostring(server), "connection (closed)")
   server:close()
   t:equal(client:read_line(), "hello")
@@ -42,7 +42,7 @@ check.test("a connection is handed over", function(t)
   t:equal(peer, tostring(client:local_addr()))
 end)
 
-check.test("what was read ahead and the timeout go along", function(t)
+rt.test("what was read ahead and the timeout go along", function(t)
   local client, server = pair()
   server:set_timeout(0.02)
   client:write("one\ntwo\nthr")
@@ -59,7 +59,7 @@ check.test("what was read ahead and the timeout go along", function(t)
   t:equal(back:read_line(), "three") -- and back again
 end)
 
-check.test("one that was waited on here is waited on there", function(t)
+rt.test("one that was waited on here is waited on there", function(t)
   local client, server = pair()
   local reader = rt.spawn(function() return server:read_line() end)
   rt.sleep(0.005)
@@ -75,7 +75,7 @@ check.test("one that was waited on here is waited on there", function(t)
   t:equal(task:await(), "end")
 end)
 
-check.test("one that a task is waiting on is refused", function(t)
+rt.test("one that a task is waiting on is refused", function(t)
   local client, server = pair()
   local reader = rt.spawn(function() return server:read_line() end)
   rt.sleep(0.005)
@@ -87,20 +87,20 @@ check.test("one that a task is waiting on is refused", function(t)
   t:error(function() rt.parallel(echo, server) end, "argument #2: a closed connection cannot be sent")
 end)
 
-check.test("what cannot go leaves the others alone", function(t)
+rt.test("what cannot go leaves the others alone", function(t)
   local client, server = pair()
   t:error(function() rt.parallel(echo, server, coroutine.create(print)) end, "argument #3: coroutine")
   t:ok(server:write("mine\n"))
   t:equal(client:read_line(), "mine")
 end)
 
-check.test("a job that is dropped closes its sockets", function(t)
+rt.test("a job that is dropped closes its sockets", function(t)
   local client, server = pair()
   rt.parallel(echo, server):cancel()
-  t:failure("closed", "EOF", client:read())
+  failure("closed", "EOF", client:read())
 end)
 
-check.test("a result that nobody takes closes its sockets", function(t)
+rt.test("a result that nobody takes closes its sockets", function(t)
   local client, server = pair()
   local task = rt.parallel(function(conn) return conn end, server)
   task:join()
@@ -109,10 +109,10 @@ check.test("a result that nobody takes closes its sockets", function(t)
   collectgarbage()
   collectgarbage()
   client:set_timeout(5)
-  t:failure("closed", "EOF", client:read())
+  failure("closed", "EOF", client:read())
 end)
 
-check.test("through a channel", function(t)
+rt.test("through a channel", function(t)
   local ch = rt.sync.channel()
   local task = rt.parallel(function()
     local conn = ch:recv().conn
@@ -126,31 +126,31 @@ check.test("through a channel", function(t)
   t:equal(task:await(), "end")
 end)
 
-check.test("what has not been sent through a channel is still the sender's", function(t)
+rt.test("what has not been sent through a channel is still the sender's", function(t)
   local ch = rt.sync.channel()
   rt.parallel(function() return ch end):await()
   local client, server = pair()
   client:write("one\ntwo\n")
   t:equal(server:read_line(), "one")
-  t:failure("would block", "EAGAIN", ch:try_send({server}))
-  t:failure("timeout", "ETIMEDOUT", ch:send(server, 0.005))
+  failure("would block", "EAGAIN", ch:try_send({server}))
+  failure("timeout", "ETIMEDOUT", ch:send(server, 0.005))
   t:equal(select(2, rt.select {{ch, {server, server}}, timeout = 0.005}), "timeout")
   local task = rt.spawn(ch.send, ch, server)
   rt.yield()
-  t:failure("closed", "EBADF", server:read()) -- on its way
+  failure("closed", "EBADF", server:read()) -- on its way
   task:cancel()
   task:join()
   t:equal(server:read_line(), "two")
   client:close()
 end)
 
-check.test("twice in a message it is one connection", function(t)
+rt.test("twice in a message it is one connection", function(t)
   local client, server = pair()
   t:equal(rt.parallel(function(a, b) return a == b end, server, server):await(), true)
   client:close()
 end)
 
-check.test("a listener is handed over", function(t)
+rt.test("a listener is handed over", function(t)
   local listener = assert(net.tcp.listen("127.0.0.1:0"))
   local address = listener:local_addr()
   local task = rt.parallel(function(l)
@@ -159,7 +159,7 @@ check.test("a listener is handed over", function(t)
     conn:close()
     return l
   end, listener)
-  t:failure("closed", "EBADF", listener:accept())
+  failure("closed", "EBADF", listener:accept())
   t:equal(assert(net.tcp.connect(address)):read_line(), "accepted there")
   local back = task:await()
   t:equal(tostring(back:local_addr()), tostring(address))
@@ -169,14 +169,14 @@ check.test("a listener is handed over", function(t)
   back:close()
 end)
 
-check.test("a UDP socket is handed over", function(t)
+rt.test("a UDP socket is handed over", function(t)
   local a, b = assert(net.udp.bind("127.0.0.1:0")), assert(net.udp.bind("127.0.0.1:0"))
   local address = b:local_addr()
   local task = rt.parallel(function(socket)
     local data, peer = socket:recv_from()
     socket:send_to(data:upper(), peer)
   end, b)
-  t:failure("closed", "EBADF", b:recv_from())
+  failure("closed", "EBADF", b:recv_from())
   assert(a:send_to("ping", address))
   t:equal(a:recv_from(), "PING")
   task:await()
@@ -201,7 +201,7 @@ end
 for _, options in ipairs {{}, {parallel = true}} do
   local where = options.parallel and " in other VMs" or ""
 
-  check.test("serve: each connection has its handler" .. where, function(t)
+  rt.test("serve: each connection has its handler" .. where, function(t)
     local address, listener, task = serve(function(conn, peer)
       conn:write(tostring(peer):match("^127") .. conn:read_line() .. "\n")
     end, options)
@@ -212,14 +212,14 @@ for _, options in ipairs {{}, {parallel = true}} do
     t:equal(task:await(), true)
   end)
 
-  check.test("serve: a connection is closed after its handler" .. where, function(t)
+  rt.test("serve: a connection is closed after its handler" .. where, function(t)
     local address, listener, task = serve(function() end, options)
-    t:failure("closed", "EOF", assert(net.tcp.connect(address)):read())
+    failure("closed", "EOF", assert(net.tcp.connect(address)):read())
     listener:close()
     task:await()
   end)
 
-  check.test("serve: at most so many at once" .. where, function(t)
+  rt.test("serve: at most so many at once" .. where, function(t)
     local begun, go = rt.sync.channel(10), rt.sync.channel(10)
     local address, listener, task = serve(function(conn)
       begun:send(true)
@@ -230,14 +230,14 @@ for _, options in ipairs {{}, {parallel = true}} do
     for i = 1, 4 do clients[i] = rt.spawn(ask, address, "x") end
     begun:recv()
     begun:recv()
-    t:failure("timeout", "ETIMEDOUT", begun:recv(0.02))
+    failure("timeout", "ETIMEDOUT", begun:recv(0.02))
     for _ = 1, 4 do go:send(true) end
     for i = 1, 4 do t:equal(clients[i]:await(), "done") end
     listener:close()
     t:equal(task:await(), true)
   end)
 
-  check.test("serve: ends when its handlers have" .. where, function(t)
+  rt.test("serve: ends when its handlers have" .. where, function(t)
     local begun = rt.sync.channel(1)
     local address, listener, task = serve(function(conn)
       begun:send(true)
@@ -253,7 +253,7 @@ for _, options in ipairs {{}, {parallel = true}} do
     t:equal(task:await(), true)
   end)
 
-  check.test("serve: cancelled, its handlers are" .. where, function(t)
+  rt.test("serve: cancelled, its handlers are" .. where, function(t)
     local begun, ended = rt.sync.channel(1), rt.sync.channel(1)
     local address, listener, task = serve(function(conn)
       begun:send(true)
@@ -267,11 +267,11 @@ for _, options in ipairs {{}, {parallel = true}} do
     local ok, err = task:join()
     t:ok(ok == false and err == rt.cancelled)
     t:equal(ended:try_recv(), true)
-    t:failure("closed", "EOF", client:read())
+    failure("closed", "EOF", client:read())
     listener:close()
   end)
 
-  check.test("serve: a handler that fails is reported" .. where, function(t)
+  rt.test("serve: a handler that fails is reported" .. where, function(t)
     local result = program.script(([[
       local rt = require "rt"
       local net = require "rt.net"
@@ -298,7 +298,7 @@ for _, options in ipairs {{}, {parallel = true}} do
   end)
 end
 
-check.test("serve: a handler that cannot go is named at once", function(t)
+rt.test("serve: a handler that cannot go is named at once", function(t)
   local listener = assert(net.tcp.listen("127.0.0.1:0"))
   local file = assert(io.tmpfile())
   t:error(function() listener:serve(function() return file end, {parallel = true}) end,
@@ -310,5 +310,3 @@ check.test("serve: a handler that cannot go is named at once", function(t)
   file:close()
   listener:close()
 end)
-
-check.finish()

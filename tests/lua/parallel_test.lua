@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- rt.parallel(): jobs in other VMs, their results, errors, cancellation and end.
-local check = require "check"
 local program = require "program"
 local rt = require "rt"
 
@@ -13,13 +12,13 @@ local function run(code, memory)
   return result
 end
 
-check.test("results", function(t)
+rt.test("results", function(t)
   local a, b, c = rt.parallel(function(x, y) return x + y, nil, "three" end, 1, 2):await()
   t:ok(a == 3 and b == nil and c == "three")
   t:equal(select("#", rt.parallel(function() end):await()), 0)
 end)
 
-check.test("it is a task like others", function(t)
+rt.test("it is a task like others", function(t)
   local task = rt.parallel(function() return 1 end)
   task.name = "worker"
   t:equal(task.name, "worker")
@@ -32,26 +31,26 @@ check.test("it is a task like others", function(t)
   t:equal(select(2, rt.select {rt.parallel(function() return "selected" end)}), "selected")
 end)
 
-check.test("many at once", function(t)
+rt.test("many at once", function(t)
   local tasks, sum = {}, 0
   for i = 1, 500 do tasks[i] = rt.parallel(function(n) return n * 2 end, i) end
   for i = 1, 500 do sum = sum + tasks[i]:await() end
   t:equal(sum, 500 * 501)
 end)
 
-check.test("jobs of one VM wait at the same time", function(t)
+rt.test("jobs of one VM wait at the same time", function(t)
   local start, tasks = rt.now(), {}
   for i = 1, 20 do tasks[i] = rt.parallel(function() rt.sleep(0.05) end) end
   for i = 1, 20 do tasks[i]:await() end
   t:ok(rt.now() - start < 0.8)
 end)
 
-check.test("a job VM keeps its globals and modules", function(t)
+rt.test("a job VM keeps its globals and modules", function(t)
   rt.parallel(function() for _ = 1, 64 do parallel_test_kept = true end end):await() -- luacheck: ignore
   t:equal(parallel_test_kept, nil) -- luacheck: ignore
 end)
 
-check.test("the search path goes along", function(t)
+rt.test("the search path goes along", function(t)
   local path = package.path
   package.path = "./no/such/?.lua;" .. path
   t:equal(rt.parallel(function() return package.path end):await(), package.path)
@@ -59,7 +58,7 @@ check.test("the search path goes along", function(t)
   t:equal(rt.parallel(function() return package.path end):await(), path)
 end)
 
-check.test("jobs in jobs", function(t)
+rt.test("jobs in jobs", function(t)
   local function sum(n)
     if n == 0 then return 0 end
     return n + rt.parallel(sum, n - 1):await()
@@ -67,7 +66,7 @@ check.test("jobs in jobs", function(t)
   t:equal(rt.parallel(sum, 10):await(), 55)
 end)
 
-check.test("waiting anywhere", function(t)
+rt.test("waiting anywhere", function(t)
   t:equal(rt.parallel(function()
     local list = {3, 1, 2}
     table.sort(list, function(a, b)
@@ -80,7 +79,7 @@ end)
 
 -- ---- Errors ----
 
-check.test("an error comes with the traceback of the other VM", function(t)
+rt.test("an error comes with the traceback of the other VM", function(t)
   local function fail() error("broken") end
   local line = debug.getinfo(fail, "S").linedefined
   local task = rt.parallel(function()
@@ -96,7 +95,7 @@ check.test("an error comes with the traceback of the other VM", function(t)
   t:equal(task:status(), "failed")
 end)
 
-check.test("errors that are no messages", function(t)
+rt.test("errors that are no messages", function(t)
   local _, err = rt.parallel(function() error({code = 7}) end):join()
   t:equal(err.code, 7)
   _, err = rt.parallel(function() error() end):join()
@@ -107,14 +106,14 @@ check.test("errors that are no messages", function(t)
   t:equal(err, "(error object is a thread value)")
 end)
 
-check.test("rt.cancelled, raised by the job itself", function(t)
+rt.test("rt.cancelled, raised by the job itself", function(t)
   local task = rt.parallel(function() error(rt.cancelled) end)
   local ok, err = task:join()
   t:ok(ok == false and err == rt.cancelled)
   t:equal(task:status(), "cancelled")
 end)
 
-check.test("a failure that nobody joins is reported", function(t)
+rt.test("a failure that nobody joins is reported", function(t)
   local result = run [[
     local rt = require "rt"
     rt.parallel(function() error("nobody looks") end)
@@ -124,7 +123,7 @@ check.test("a failure that nobody joins is reported", function(t)
   t:equal(result.code, 1)
 end)
 
-check.test("a task that a job has left behind fails", function(t)
+rt.test("a task that a job has left behind fails", function(t)
   local result = run [[
     local rt = require "rt"
     rt.parallel(function() rt.spawn(function() error("left alone") end) end):await()
@@ -136,7 +135,7 @@ end)
 
 -- ---- Cancellation ----
 
-check.test("cancelling cancels the job, which may clean up", function(t)
+rt.test("cancelling cancels the job, which may clean up", function(t)
   local events = rt.sync.channel(10)
   local task = rt.parallel(function(out)
     out:send("begun")
@@ -154,7 +153,7 @@ check.test("cancelling cancels the job, which may clean up", function(t)
   t:equal(events:try_recv(), "cleaned up") -- the end came after it
 end)
 
-check.test("a job that has not begun is dropped", function(t)
+rt.test("a job that has not begun is dropped", function(t)
   local started = rt.sync.channel(1)
   local task = rt.parallel(function(out) out:send(true) end, started)
   task:cancel()
@@ -163,7 +162,7 @@ check.test("a job that has not begun is dropped", function(t)
   t:equal(started:count(), 0)
 end)
 
-check.test("a job that ends in spite of its cancellation has results", function(t)
+rt.test("a job that ends in spite of its cancellation has results", function(t)
   local begun = rt.sync.channel()
   local task = rt.parallel(function(out)
     out:send(true)
@@ -175,7 +174,7 @@ check.test("a job that ends in spite of its cancellation has results", function(
   t:equal(task:await(), "done")
 end)
 
-check.test("a timeout around await leaves the job alone", function(t)
+rt.test("a timeout around await leaves the job alone", function(t)
   local task = rt.parallel(function()
     rt.sleep(0.03)
     return "late"
@@ -184,7 +183,7 @@ check.test("a timeout around await leaves the job alone", function(t)
   t:equal(task:await(), "late")
 end)
 
-check.test("scope:parallel() is a task of the scope", function(t)
+rt.test("scope:parallel() is a task of the scope", function(t)
   local ended = rt.sync.channel(1)
   local _, message = rt.scope(function(scope)
     scope:parallel(function(out)
@@ -204,7 +203,7 @@ end)
 
 -- ---- Memory ----
 
-check.test("a VM that runs out of memory fails its job alone", function(t)
+rt.test("a VM that runs out of memory fails its job alone", function(t)
   local result = run([[
     local rt = require "rt"
     local others = rt.parallel(function() rt.sleep(0.05) return "the other" end)
@@ -226,7 +225,7 @@ check.test("a VM that runs out of memory fails its job alone", function(t)
   t:equal(result.code, 0)
 end)
 
-check.test("a VM that cannot be made", function(t)
+rt.test("a VM that cannot be made", function(t)
   local result = run([[
     local rt = require "rt"
     print(rt.parallel(function() return 1 end):join())
@@ -237,7 +236,7 @@ end)
 
 -- ---- The end of the program ----
 
-check.test("jobs that are left are cancelled", function(t)
+rt.test("jobs that are left are cancelled", function(t)
   local result = run [[
     local rt = require "rt"
     local ch = rt.sync.channel()
@@ -254,7 +253,7 @@ check.test("jobs that are left are cancelled", function(t)
   t:equal(result.code, 0)
 end)
 
-check.test("a job that ignores its cancellation is named", function(t)
+rt.test("a job that ignores its cancellation is named", function(t)
   local result = run [[
     local rt = require "rt"
     rt.parallel(function() while true do pcall(rt.sleep, 0.01) end end)
@@ -263,7 +262,7 @@ check.test("a job that ignores its cancellation is named", function(t)
   t:ok(result.stderr:find("spawned at .-:2 ignores its cancellation and is abandoned"), result.stderr)
 end)
 
-check.test("what a channel holds at the end is freed", function(t)
+rt.test("what a channel holds at the end is freed", function(t)
   local result = run [[
     local rt = require "rt"
     local ch, circle = rt.sync.channel(10), rt.sync.channel(10)
@@ -278,7 +277,7 @@ check.test("what a channel holds at the end is freed", function(t)
   t:equal(result.code, 0)
 end)
 
-check.test("a deadlock that goes through another VM", function(t)
+rt.test("a deadlock that goes through another VM", function(t)
   local result = run [[
     local rt = require "rt"
     local ch = rt.sync.channel()
@@ -289,8 +288,6 @@ check.test("a deadlock that goes through another VM", function(t)
   t:equal(result.code, 1)
 end)
 
-check.test("outside of a runtime", function(t)
+rt.test("outside of a runtime", function(t)
   t:ok(rt.parallel) -- under rtlua there is always one; a stock luajit: tests/lua/luajit_test.lua
 end)
-
-check.finish()

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- Values between VMs: what goes, how it arrives, and what is said of what cannot go.
-local check = require "check"
 local ffi = require "ffi"
 local rt = require "rt"
 local net = require "rt.net"
@@ -10,7 +9,7 @@ local function send(...)
   return rt.parallel(function(...) return ... end, ...):await()
 end
 
-check.test("plain values", function(t)
+rt.test("plain values", function(t)
   t:equal(send(), nil)
   t:equal(select("#", send(nil, nil)), 2)
   t:equal(select("#", send(1, nil, 3, nil)), 4)
@@ -24,7 +23,7 @@ check.test("plain values", function(t)
   t:equal(send(long), long)
 end)
 
-check.test("many values", function(t)
+rt.test("many values", function(t)
   local list = {}
   for i = 1, 200 do list[i] = i end
   local back = {send(unpack(list))}
@@ -32,20 +31,20 @@ check.test("many values", function(t)
   t:equal(back[200], 200)
 end)
 
-check.test("64-bit integers of the FFI", function(t)
+rt.test("64-bit integers of the FFI", function(t)
   local a, b = send(2 ^ 53 + 1LL, 0xffffffffffffffffULL)
   t:ok(ffi.istype("int64_t", a) and ffi.istype("uint64_t", b))
   t:ok(a == 2 ^ 53 + 1LL and b == 0xffffffffffffffffULL)
   t:error(function() send(ffi.new("int[2]")) end, "argument #2: cdata cannot be sent")
 end)
 
-check.test("light userdata", function(t)
+rt.test("light userdata", function(t)
   local pointer = debug.upvalueid(send, 1)
   t:equal(type(pointer), "userdata")
   t:equal(send(pointer), pointer)
 end)
 
-check.test("tables with all kinds of keys", function(t)
+rt.test("tables with all kinds of keys", function(t)
   local back = send {1, 2, nil, 4, key = "value", [true] = false, [2.5] = {}, [-1] = "minus", [1e300] = 0}
   t:equal(back[1], 1)
   t:equal(back[4], 4)
@@ -56,7 +55,7 @@ check.test("tables with all kinds of keys", function(t)
   t:equal(back[1e300], 0)
 end)
 
-check.test("a table is copied", function(t)
+rt.test("a table is copied", function(t)
   local original = {1}
   local task = rt.parallel(function(list)
     list[1] = 2
@@ -66,7 +65,7 @@ check.test("a table is copied", function(t)
   t:equal(original[1], 1)
 end)
 
-check.test("shared and cyclic tables stay so", function(t)
+rt.test("shared and cyclic tables stay so", function(t)
   local shared, cycle = {}, {}
   cycle.self, cycle.list = cycle, {shared, shared}
   cycle[cycle] = shared
@@ -77,7 +76,7 @@ check.test("shared and cyclic tables stay so", function(t)
   t:equal(other, back.list[1])
 end)
 
-check.test("a deep table takes no stack", function(t)
+rt.test("a deep table takes no stack", function(t)
   local deep = {}
   for _ = 1, 200000 do deep = {deep} end
   local back, depth = send(deep), 0
@@ -85,7 +84,7 @@ check.test("a deep table takes no stack", function(t)
   t:equal(depth, 200000)
 end)
 
-check.test("functions go with their upvalues", function(t)
+rt.test("functions go with their upvalues", function(t)
   local count, step = 0, {by = 2}
   local function add(n)
     count = count + n * step.by
@@ -98,7 +97,7 @@ check.test("functions go with their upvalues", function(t)
   t:equal(rt.parallel(add, 3):await(), 106)
 end)
 
-check.test("functions that are sent together share upvalues", function(t)
+rt.test("functions that are sent together share upvalues", function(t)
   local count = 0
   local function add() count = count + 1 end
   local function get() return count end
@@ -113,7 +112,7 @@ check.test("functions that are sent together share upvalues", function(t)
   t:equal(get(), 0)
 end)
 
-check.test("functions that refer to themselves and to each other", function(t)
+rt.test("functions that refer to themselves and to each other", function(t)
   local even, odd
   local function factorial(n) return n < 2 and 1 or n * factorial(n - 1) end
   function even(n) return n == 0 or odd(n - 1) end
@@ -122,7 +121,7 @@ check.test("functions that refer to themselves and to each other", function(t)
   t:equal(rt.parallel(even, 101):await(), false)
 end)
 
-check.test("closures of one function are told apart", function(t)
+rt.test("closures of one function are told apart", function(t)
   local function counter(n) return function() return n end end
   for i = 1, 50 do t:equal(rt.parallel(counter(i)):await(), i) end
   local list = {}
@@ -131,7 +130,7 @@ check.test("closures of one function are told apart", function(t)
   for i = 1, 5 do t:equal(back[i](), i) end
 end)
 
-check.test("inner functions, varargs, many upvalues", function(t)
+rt.test("inner functions, varargs, many upvalues", function(t)
   local function outer(...)
     local list = {...}
     local function inner(i) return list[i] and list[i] + inner(i + 1) or 0 end
@@ -148,7 +147,7 @@ check.test("inner functions, varargs, many upvalues", function(t)
   t:equal(rt.parallel(fn):await(), 60 * 61 / 2)
 end)
 
-check.test("a function that was compiled and patched here", function(t)
+rt.test("a function that was compiled and patched here", function(t)
   local function sum(n)
     local total = 0
     for i = 1, n do total = total + i end
@@ -158,14 +157,14 @@ check.test("a function that was compiled and patched here", function(t)
   t:equal(rt.parallel(sum, 1000):await(), 500500)
 end)
 
-check.test("new functions without end", function(t)
+rt.test("new functions without end", function(t)
   for i = 1, 1500 do
     local fn = loadstring("return " .. i)
     t:equal(rt.parallel(fn):await(), i)
   end
 end)
 
-check.test("globals are those of the other VM", function(t)
+rt.test("globals are those of the other VM", function(t)
   leaked = "here" -- luacheck: ignore
   t:equal(rt.parallel(function() return leaked end):await(), nil) -- luacheck: ignore
   local fn = setfenv(function() return tostring(1) end, {})
@@ -173,7 +172,7 @@ check.test("globals are those of the other VM", function(t)
   leaked = nil -- luacheck: ignore
 end)
 
-check.test("modules and what is in them go by their names", function(t)
+rt.test("modules and what is in them go by their names", function(t)
   local upper, format, out = string.upper, string.format, io.stdout
   local same = rt.parallel(function(lib, fn)
     return rt == require("rt") and net == require("rt.net") and lib == string and fn == string.rep and
@@ -187,32 +186,32 @@ check.test("modules and what is in them go by their names", function(t)
   t:equal(send(_G), _G)
 end)
 
-check.test("a module of the program's is required there", function(t)
+rt.test("a module of the program's is required there", function(t)
   local ways = require "await_ways"
   t:equal(rt.parallel(function() return ways == require("await_ways") end):await(), true)
 end)
 
-check.test("a module that only exists here", function(t)
+rt.test("a module that only exists here", function(t)
   package.loaded["transfer_test.fake"] = {work = function() return 1 end}
   local fake = require "transfer_test.fake"
   t:error(function() rt.parallel(fake.work):await() end, "module 'transfer_test.fake' not found")
   package.loaded["transfer_test.fake"] = nil
 end)
 
-check.test("a global function of the program's is copied", function(t)
+rt.test("a global function of the program's is copied", function(t)
   function transfer_test_global() return 42 end -- luacheck: ignore
   t:equal(rt.parallel(transfer_test_global):await(), 42) -- luacheck: ignore
   transfer_test_global = nil -- luacheck: ignore
 end)
 
-check.test("addresses go by value", function(t)
+rt.test("addresses go by value", function(t)
   local address = net.udp.bind("127.0.0.1:0"):local_addr()
   t:equal(tostring(send(address)), tostring(address))
 end)
 
 -- ---- What cannot go ----
 
-check.test("what cannot go is named, with where it is", function(t)
+rt.test("what cannot go is named, with where it is", function(t)
   local file = assert(io.tmpfile())
   local nested = {list = {file}}
   local here = debug.getinfo(1, "S").short_src
@@ -237,27 +236,25 @@ check.test("what cannot go is named, with where it is", function(t)
   file:close()
 end)
 
-check.test("the error is raised at the line of the call", function(t)
+rt.test("the error is raised at the line of the call", function(t)
   local line = debug.getinfo(1, "l").currentline + 1
   local err = t:error(function() rt.parallel(function() end, coroutine.create(print)) end, "parallel: argument #2")
   t:ok(err:find(("transfer_test.lua:%d: parallel"):format(line), 1, true), err)
 end)
 
-check.test("a very deep place is named shortly", function(t)
+rt.test("a very deep place is named shortly", function(t)
   local deep = {coroutine.create(print)}
   for _ = 1, 10000 do deep = {deep} end
   local err = t:error(function() send(deep) end, "coroutine cannot be sent")
   t:ok(#err < 300)
 end)
 
-check.test("results that cannot go", function(t)
+rt.test("results that cannot go", function(t)
   t:error(function() rt.parallel(function() return 1, coroutine.create(print) end):await() end,
     "parallel: result #2: coroutine cannot be sent")
 end)
 
-check.test("what parallel wants", function(t)
+rt.test("what parallel wants", function(t)
   t:error(function() rt.parallel() end, "bad argument #1 to 'parallel' (function expected, got nil)")
   t:error(function() rt.parallel("print") end, "function expected, got string")
 end)
-
-check.finish()

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/* The crew; see crew.h. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "sched/crew.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct member {
+	struct crew *crew;
+	pthread_t thread;
+	bool started; /* under the lock */
+};
+
+struct crew {
+	struct crew_options options;
+	pthread_mutex_t lock;
+	pthread_cond_t change;
+	atomic_bool must_rest;
+	bool closed; /* worker 0's own */
+	bool quit; /* under the lock, as is the rest */
+	unsigned working;
+	struct member members[];
+};
+
+bool crew_must_rest(const struct crew *crew)
+{
+	return atomic_load_explicit(&crew->must_rest, memory_order_relaxed);
+}
+
+/* Called and left with the lock held. */
+static bool begin_work(struct crew *crew)
+{
+	while (atomic_load(&crew->must_rest) && !crew->quit)
+		pthread_cond_wait(&crew->change, &crew->lock);
+	crew->working++;
+	return !crew->quit;
+}
+
+static void end_work(struct crew *crew)
+{
+	crew->working--;
+	pthread_cond_broadcast(&crew->change);
+}
+
+void crew_enter(struct crew *crew)
+{
+	pthread_mutex_lock(&crew->lock);
+	begin_work(crew);
+	pthread_mutex_unlock(&crew->lock);
+}
+
+void crew_leave(struct crew *crew)
+{
+	pthread_mutex_lock(&crew->lock);
+	end_work(crew);
+	pthread_mutex_unlock(&crew->lock);
+}
+
+bool crew_rest(struct crew *crew)
+{
+	pthread_mutex_lock(&crew->lock);
+	end_work(crew);
+	bool goes_on = begin_work(crew);
+
+	pthread_mutex_unlock(&crew->lock);
+	return goes_on;
+}
+
+/* ---- Threads ---- */
+
+static void *thread_main(void *arg)
+{
+	struct member *member = arg;
+	struct crew *crew = member->crew;
+	const struct crew_options *options = &crew->options;
+
+	rt_worker_enter(options->runtime);
+	pthread_mutex_lock(&crew->lock);
+	bool works = begin_work(crew);
+
+	pthread_mutex_unlock(&crew->lock);
+	if (works)
+		options->work(options->arg, (unsigned)(member - crew->members));
+	rt_worker_leave(options->runtime);
+	crew_leave(crew);
+	return NULL;
+}
+
+/* Signals are not blocked: a task may raise() one, on whichever thread it is. */
+static int start_thread(struct member *member)
+{
+	return pthread_create(&member->thread, NULL, thread_main, member) == 0 ? 0 : -EAGAIN;
+}
+
+int crew_start(struct crew *crew, unsigned worker)
+{
+	struct member *member = &crew->members[worker];
+	int err = 0;
+
+	pthread_mutex_lock(&crew->lock);
+	if (!member->started) {
+		err = start_thread(member);
+		member->started = err == 0;
+	}
+	pthread_mutex_unlock(&crew->lock);
+	return err;
+}
+
+/* ---- Rest ---- */
+
+static struct timespec monotonic_in(rt_time duration)
+{
+	struct timespec when;
+
+	clock_gettime(CLOCK_MONOTONIC, &when);
+	rt_time until = RT_S(when.tv_sec) + when.tv_nsec + duration;
+
+	return (struct timespec){.tv_sec = (time_t)(until / RT_S(1)), .tv_nsec = (long)(until % RT_S(1))};
+}
+
+/* The lock must not be held: whoever is alerted may need it. */
+static void alert_all(struct crew *crew)
+{
+	for (unsigned i = 0; i < crew->options.workers; i++) {
+		pthread_mutex_lock(&crew->lock);
+		bool there = i == 0 || crew->members[i].started;
+
+		pthread_mutex_unlock(&crew->lock);
+		if (there)
+			crew->options.alert(crew->options.arg, i);
+	}
+}
+
+/* Only one at a time can have the others rest; who wants to as well, rests first. */
+static void claim(struct crew *crew, bool at_work)
+{
+	if (at_work && atomic_load(&crew->must_rest)) {
+		end_work(crew);
+		begin_work(crew);
+	}
+	while (atomic_load(&crew->must_rest))
+		pthread_cond_wait(&crew->change, &crew->lock);
+	atomic_store(&crew->must_rest, true);
+}
+
+static int await_rest(struct crew *crew, bool at_work, rt_time limit)
+{
+	struct timespec until = monotonic_in(limit);
+	unsigned own = at_work ? 1 : 0;
+	int err = 0;
+
+	pthread_mutex_lock(&crew->lock);
+	while (crew->working > own && err == 0)
+		err = pthread_cond_timedwait(&crew->change, &crew->lock, &until);
+	bool busy = crew->working > own;
+
+	pthread_mutex_unlock(&crew->lock);
+	return busy ? -EBUSY : 0;
+}
+
+static int pause_all(struct crew *crew, bool at_work, rt_time limit)
+{
+	pthread_mutex_lock(&crew->lock);
+	claim(crew, at_work);
+	pthread_mutex_unlock(&crew->lock);
+	alert_all(crew);
+	return await_rest(crew, at_work, limit);
+}
+
+static void resume_all(struct crew *crew)
+{
+	pthread_mutex_lock(&crew->lock);
+	atomic_store(&crew->must_rest, false);
+	pthread_cond_broadcast(&crew->change);
+	pthread_mutex_unlock(&crew->lock);
+}
+
+int crew_pause(struct crew *crew, bool at_work, rt_time limit)
+{
+	return crew->closed ? await_rest(crew, false, limit) : pause_all(crew, at_work, limit);
+}
+
+void crew_resume(struct crew *crew)
+{
+	if (!crew->closed)
+		resume_all(crew);
+}
+
+void crew_open(struct crew *crew)
+{
+	if (crew->closed) {
+		crew->closed = false;
+		resume_all(crew);
+	}
+	crew_enter(crew);
+}
+
+void crew_close(struct crew *crew, rt_time limit)
+{
+	crew_leave(crew);
+	pause_all(crew, false, limit);
+	crew->closed = true;
+}
+
+/* ---- Life ---- */
+
+int crew_create(struct crew **crew, const struct crew_options *options)
+{
+	struct crew *created = calloc(1, sizeof *created + options->workers * sizeof *created->members);
+	pthread_condattr_t clock;
+
+	if (!created)
+		return -ENOMEM;
+	created->options = *options;
+	created->closed = true;
+	atomic_store(&created->must_rest, true);
+	for (unsigned i = 0; i < options->workers; i++)
+		created->members[i].crew = created;
+	pthread_mutex_init(&created->lock, NULL);
+	pthread_condattr_init(&clock);
+	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+	pthread_cond_init(&created->change, &clock);
+	pthread_condattr_destroy(&clock);
+	*crew = created;
+	return 0;
+}
+
+void crew_destroy(struct crew *crew)
+{
+	if (!crew)
+		return;
+	pthread_mutex_lock(&crew->lock);
+	crew->quit = true;
+	pthread_cond_broadcast(&crew->change);
+	pthread_mutex_unlock(&crew->lock);
+	for (unsigned i = 1; i < crew->options.workers; i++) {
+		if (crew->members[i].started)
+			pthread_join(crew->members[i].thread, NULL);
+	}
+	pthread_cond_destroy(&crew->change);
+	pthread_mutex_destroy(&crew->lock);
+	free(crew);
+}
