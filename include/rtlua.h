@@ -33,11 +33,14 @@ struct rtlua_options {
 	bool signals;
 	/* rtlua_run() names the tasks that main has left behind, and is then not successful. */
 	bool strict;
+	/* Bytes that each VM of rt.parallel() may use; 0: what RT_JOB_MEMORY in the environment says, or any.
+	 */
+	size_t job_memory;
 };
 
 #define RTLUA_OPTIONS_INIT                                                                                   \
 	{                                                                                                    \
-		NULL, NULL, 0, NULL, 0, false, false                                                         \
+		NULL, NULL, 0, NULL, 0, false, false, 0                                                      \
 	}
 
 /*

@@ -6,11 +6,14 @@ rt_lua_files = \
 	lua/rt/addr.lua \
 	lua/rt/bench.lua \
 	lua/rt/failure.lua \
+	lua/rt/job.lua \
 	lua/rt/net.lua \
+	lua/rt/parallel.lua \
 	lua/rt/quick.lua \
 	lua/rt/require.lua \
 	lua/rt/scope.lua \
 	lua/rt/select.lua \
+	lua/rt/serve.lua \
 	lua/rt/sync.lua \
 	lua/rt/task.lua \
 	lua/rt/tcp.lua \

@@ -27,6 +27,7 @@ local rt = {
   timeout = time.timeout,
   scope = task.scope,
   select = require "rt.select",
+  parallel = require("rt.parallel").start,
   wait_fd = net.wait_fd,
   cancelled = core.cancelled,
   version = core.version,

@@ -158,7 +158,7 @@ local function check_options(options)
   return options.timeout, options.deadline
 end
 
-local M = {}
+local M = {Scope = Scope}
 
 -- scope(fn[, {timeout=, deadline=}]) -> the results of fn(scope), once all tasks of the scope have
 -- ended; they are not waited for in vain, whatever happens:

@@ -255,6 +255,16 @@ function Listener:incoming()
   end
 end
 
+-- serve(handler[, {parallel=, max_connections=}]) -> true once the listener has been closed, or nil,
+-- message, code if accepting fails; in any case when all handlers have ended. Runs handler(conn, peer) for each
+-- connection in a task of its own, and closes the connection after it. With parallel the connection
+-- is handed over and the handler runs in another VM, sent as by rt.parallel(): see rt/parallel.lua. At most
+-- max_connections are served at once; others wait to be accepted. A handler that fails is reported on
+-- stderr, and counts as a failed task. Cancelled, the handlers are too. Waits.
+function Listener:serve(handler, options)
+  return require("rt.serve").serve(self, handler, options)
+end
+
 Listener.__index = Listener
 Listener.__tostring = describe("listener")
 Listener.__metatable = "listener"

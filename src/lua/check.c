@@ -94,6 +94,18 @@ int vm_error(lua_State *L, const char *format, ...)
 	return lua_error(L);
 }
 
+int vm_raise(lua_State *L, const char *what)
+{
+	lua_Debug called;
+
+	luaL_where(L, find_caller(L, &called));
+	lua_pushstring(L, what);
+	lua_pushliteral(L, ": ");
+	lua_pushvalue(L, -4);
+	lua_concat(L, 4);
+	return lua_error(L);
+}
+
 static rt_time to_time(lua_State *L, int index, double seconds)
 {
 	if (isnan(seconds))

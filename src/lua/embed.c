@@ -60,6 +60,7 @@ static int load_core(lua_State *L)
 	lib_select_open(L, vm);
 	lib_file_open(L, vm);
 	lib_gate_open(L, vm);
+	lib_job_open(L, vm);
 	lib_report_open(L, vm);
 	lib_runtime_open(L, vm);
 	lib_worker_open(L, vm);

@@ -7,52 +7,13 @@
 
 #include "lua/libs.h"
 #include "lua/lua_wait.h"
+#include "lua/transfer.h"
 
 #include <errno.h>
 
 static struct lua_chan *check(lua_State *L)
 {
 	return vm_check(L, vm_upvalue(L), 1, OBJECT_CHANNEL);
-}
-
-/* ---- Elements ---- */
-
-int lua_chan_put(lua_State *L, int index, int value, void *element)
-{
-	const struct lua_chan *chan = lua_touserdata(L, index);
-
-	if (chan->codec)
-		return chan->codec->pull(L, value, element);
-	lua_getfenv(L, index);
-	lua_pushvalue(L, value);
-	*(int *)element = luaL_ref(L, -2);
-	lua_pop(L, 1);
-	return 0;
-}
-
-void lua_chan_get(lua_State *L, int index, void *element)
-{
-	const struct lua_chan *chan = lua_touserdata(L, index);
-
-	if (chan->codec) {
-		chan->codec->push(L, element);
-		return;
-	}
-	lua_getfenv(L, index);
-	lua_rawgeti(L, -1, *(int *)element);
-	luaL_unref(L, -2, *(int *)element);
-	lua_remove(L, -2);
-}
-
-void lua_chan_forget(lua_State *L, int index, const void *element)
-{
-	const struct lua_chan *chan = lua_touserdata(L, index);
-
-	if (chan->codec)
-		return;
-	lua_getfenv(L, index);
-	luaL_unref(L, -1, *(const int *)element);
-	lua_pop(L, 1);
 }
 
 /* ---- Making ---- */
@@ -79,8 +40,9 @@ static int chan_new(lua_State *L)
 	lua_setfenv(L, -2);
 	struct lua_chan *object = lua_touserdata(L, -1);
 
-	if (rt_chan_create(&object->chan, sizeof(int), (size_t)capacity) < 0)
+	if (rt_chan_create(&object->chan, sizeof(lua_element), (size_t)capacity) < 0)
 		return vm_error(L, "not enough memory");
+	rt_chan_set_drop(object->chan, lua_element_drop, NULL);
 	return 1;
 }
 
@@ -96,7 +58,9 @@ static int chan_collect(lua_State *L)
 {
 	struct lua_chan *chan = check(L);
 
-	if (!chan->codec)
+	if (chan->shared)
+		shared_chan_release(chan->shared);
+	else if (!chan->codec)
 		rt_chan_destroy(chan->chan);
 	vm_forget(L);
 	return 0;
@@ -118,6 +82,8 @@ static int refuse_value(lua_State *L, const struct lua_chan *chan, int err)
 {
 	if (err == -EINVAL)
 		return vm_type_error(L, 2, chan->codec->expects);
+	if (err == -ENOTSUP)
+		return vm_raise(L, "send");
 	return vm_error(L, "not enough memory");
 }
 
@@ -128,14 +94,15 @@ static struct lua_wait *acquire_send(lua_State *L, struct lua_chan *chan)
 		vm_type_error(L, 2, "value");
 	struct vm *vm = vm_upvalue(L);
 	struct lua_wait *wait = lua_wait_acquire(L, vm, 1, chan->chan->element_size);
-	int err = lua_chan_put(L, 1, 2, lua_wait_element(wait, 0));
+
+	*wait->payloads = lua_chan_payload(chan, true);
+	int err = lua_chan_put(L, 1, 2, lua_wait_element(wait, 0), wait->payloads);
 
 	if (err < 0) {
 		lua_wait_release(vm, wait);
 		refuse_value(L, chan, err);
 	}
 	chan_send_case(wait->cases, chan->chan, lua_wait_element(wait, 0));
-	*wait->payloads = (struct lua_payload){chan->codec, true};
 	wait->count = 1;
 	return wait;
 }
@@ -143,7 +110,8 @@ static struct lua_wait *acquire_send(lua_State *L, struct lua_chan *chan)
 static int end_send(lua_State *L, struct lua_wait *wait, int result)
 {
 	if (result < 0)
-		lua_chan_forget(L, 1, lua_wait_element(wait, 0));
+		lua_chan_forget(L, 1, lua_wait_element(wait, 0), wait->payloads);
+	transfer_settle(L, &wait->payloads->origins);
 	lua_wait_release(vm_upvalue(L), wait);
 	if (result < 0)
 		return lua_chan_push_send_failure(L, result);
@@ -188,11 +156,11 @@ int lua_chan_push_recv_failure(lua_State *L, int err)
 
 static int end_recv(lua_State *L, struct lua_wait *wait, int result)
 {
-	if (result == 0) {
-		wait->payloads->codec = NULL; /* from here on the element is the codec's */
-		lua_chan_get(L, 1, lua_wait_element(wait, 0));
-	}
+	int err = result == 0 ? lua_chan_get(L, 1, lua_wait_element(wait, 0), wait->payloads) : 0;
+
 	lua_wait_release(vm_upvalue(L), wait);
+	if (err < 0)
+		return lua_error(L);
 	return result == 0 ? 1 : lua_chan_push_recv_failure(L, result);
 }
 
@@ -201,7 +169,7 @@ static struct lua_wait *acquire_recv(lua_State *L, struct lua_chan *chan)
 	struct lua_wait *wait = lua_wait_acquire(L, vm_upvalue(L), 1, chan->chan->element_size);
 
 	chan_recv_case(wait->cases, chan->chan, lua_wait_element(wait, 0));
-	*wait->payloads = (struct lua_payload){chan->codec, false};
+	*wait->payloads = lua_chan_payload(chan, false);
 	wait->count = 1;
 	return wait;
 }

@@ -6,15 +6,10 @@
 #include "lua/libs.h"
 #include "lua/lua_addr.h"
 #include "lua/lua_conn.h"
+#include "lua/lua_listener.h"
 
 #include <errno.h>
 #include <unistd.h>
-
-struct lua_listener {
-	struct rt_tcp_listener listener;
-	int accepted; /* a descriptor for which there was no memory, plus one; 0: none */
-	struct rt_addr peer; /* its peer */
-};
 
 static struct lua_listener *check(lua_State *L)
 {

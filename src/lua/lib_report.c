@@ -109,8 +109,20 @@ static int dump(lua_State *L)
 	return 0;
 }
 
+/* report(message): of a failure that nobody will take notice of in another way */
+static int report(lua_State *L)
+{
+	struct vm *vm = vm_upvalue(L);
+
+	vm->failed++;
+	fflush(stdout);
+	fprintf(stderr, "%s: %s\n", vm->name, luaL_checkstring(L, 1));
+	return 0;
+}
+
 static const luaL_Reg functions[] = {
-	{"title", title}, {"set_title", set_title}, {"list", list}, {"dump", dump}, {NULL, NULL},
+	{"title", title}, {"set_title", set_title}, {"list", list},
+	{"dump", dump},   {"report", report},       {NULL, NULL},
 };
 
 void lib_report_open(lua_State *L, struct vm *vm)

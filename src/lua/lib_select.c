@@ -6,6 +6,7 @@
 #include "lua/libs.h"
 #include "lua/lua_chan.h"
 #include "lua/lua_wait.h"
+#include "lua/transfer.h"
 
 #include "sync/event.h"
 #include "sync/select.h"
@@ -122,13 +123,14 @@ static int fill_chan(lua_State *L, struct lua_wait *wait, struct lua_chan *chan)
 {
 	struct sync_case *sync_case = &wait->cases[wait->count];
 	void *element = lua_wait_element(wait, wait->count);
+	struct lua_payload *payload = &wait->payloads[wait->count];
 	bool sends = !lua_isnil(L, -1);
 	int top = lua_gettop(L);
 
-	wait->payloads[wait->count] = (struct lua_payload){chan->codec, sends};
+	*payload = lua_chan_payload(chan, sends);
 	if (!sends)
 		return chan_recv_case(sync_case, chan->chan, element);
-	int err = lua_chan_put(L, top - 1, top, element);
+	int err = lua_chan_put(L, top - 1, top, element, payload);
 
 	return err < 0 ? err : chan_send_case(sync_case, chan->chan, element);
 }
@@ -138,7 +140,7 @@ static int fill_case(lua_State *L, struct vm *vm, struct lua_wait *wait)
 	struct sync_case *sync_case = &wait->cases[wait->count];
 	void *object = lua_touserdata(L, -2);
 
-	wait->payloads[wait->count] = (struct lua_payload){NULL, false};
+	wait->payloads[wait->count] = (struct lua_payload){NULL, false, LUA_NOREF};
 	if (vm_test(L, vm, -2, OBJECT_CHANNEL))
 		return fill_chan(L, wait, object);
 	if (vm_test(L, vm, -2, OBJECT_EVENT))
@@ -153,12 +155,14 @@ static void forget_unsent(lua_State *L, int objects, struct lua_wait *wait)
 {
 	for (unsigned i = 0; i < wait->count; i++) {
 		bool happened = wait->wait.result == 0 && wait->wait.chosen == i;
+		struct lua_payload *payload = &wait->payloads[i];
 
-		if (!wait->payloads[i].sends || happened)
-			continue;
-		lua_rawgeti(L, objects, (int)i + 1);
-		lua_chan_forget(L, lua_gettop(L), lua_wait_element(wait, i));
-		lua_pop(L, 1);
+		if (payload->sends && !happened) {
+			lua_rawgeti(L, objects, (int)i + 1);
+			lua_chan_forget(L, lua_gettop(L), lua_wait_element(wait, i), payload);
+			lua_pop(L, 1);
+		}
+		transfer_settle(L, &payload->origins);
 	}
 }
 
@@ -171,6 +175,8 @@ static void refuse_case(lua_State *L, struct vm *vm, struct lua_wait *wait, int 
 	lua_wait_release(vm, wait);
 	if (err == -EDEADLK)
 		vm_error(L, "bad case #%d to 'select' (a task cannot wait for its own end)", index);
+	if (err == -ENOTSUP)
+		vm_raise(L, "select");
 	if (err != -EINVAL)
 		vm_error(L, "not enough memory");
 	bad_case(L, index, ((struct lua_chan *)lua_touserdata(L, -2))->codec->expects);
@@ -188,6 +194,40 @@ static void fill(lua_State *L, struct vm *vm, struct lua_wait *wait, int count)
 		wait->count++;
 		lua_pop(L, 2);
 	}
+}
+
+/* Whether the value of that case was meant for a channel that a later case's value has shared. */
+static bool is_outdated(lua_State *L, struct vm *vm, struct lua_wait *wait, int index)
+{
+	const struct lua_chan *chan = vm_test(L, vm, -2, OBJECT_CHANNEL);
+
+	return chan && chan->shared && wait->payloads[index].sends &&
+	       !element_message(*(lua_element *)lua_wait_element(wait, (unsigned)index));
+}
+
+static bool refill(lua_State *L, struct vm *vm, struct lua_wait *wait, int count)
+{
+	bool found = false;
+
+	for (int i = 0; i < count; i++) {
+		lua_rawgeti(L, OBJECTS, i + 1);
+		lua_rawgeti(L, OBJECTS, count + i + 1);
+		if (is_outdated(L, vm, wait, i)) {
+			void *element = lua_wait_element(wait, (unsigned)i);
+			int top = lua_gettop(L);
+
+			struct lua_payload *payload = &wait->payloads[i];
+
+			lua_chan_forget(L, top - 1, element, payload);
+			found = true;
+			int err = lua_chan_put(L, top - 1, top, element, payload);
+
+			if (err < 0)
+				refuse_case(L, vm, wait, err);
+		}
+		lua_pop(L, 2);
+	}
+	return found;
 }
 
 /* select_begin(cases) -> handle, objects */
@@ -212,6 +252,8 @@ static int select_begin(lua_State *L)
 	struct lua_wait *wait = lua_wait_acquire(L, vm, (unsigned)count, largest_element(L, vm, count));
 
 	fill(L, vm, wait, count);
+	while (refill(L, vm, wait, count))
+		;
 	if (timeout != RT_FOREVER)
 		wait->deadline = vm_in(timeout);
 	lua_pushlightuserdata(L, wait);
@@ -236,9 +278,9 @@ static int push_chan_result(lua_State *L, struct lua_wait *wait, int result)
 		lua_pushboolean(L, 1);
 		return 3;
 	}
-	payload->codec = NULL; /* from here on the element is the codec's */
-	lua_chan_get(L, chan, lua_wait_element(wait, wait->wait.chosen));
-	return 3;
+	int err = lua_chan_get(L, chan, lua_wait_element(wait, wait->wait.chosen), payload);
+
+	return err < 0 ? err : 3;
 }
 
 static int push_chosen(lua_State *L, struct vm *vm, struct lua_wait *wait, int result)
@@ -274,7 +316,7 @@ static int select_end(lua_State *L)
 		pushed = push_chosen(L, vm, wait, result);
 	lua_wait_release(vm, wait);
 	if (happened)
-		return pushed;
+		return pushed < 0 ? lua_error(L) : pushed;
 	lua_pushboolean(L, 0);
 	return 1 + lua_wait_push_failure(L, "select", result);
 }

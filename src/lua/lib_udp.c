@@ -6,17 +6,12 @@
 #include "lua/libs.h"
 #include "lua/lua_addr.h"
 #include "lua/lua_conn.h"
-#include "net/udp.h"
+#include "lua/lua_udp.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
 #include <net/if.h>
-
-struct lua_udp {
-	struct rt_udp udp;
-	rt_time timeout; /* of one operation */
-};
 
 static struct lua_udp *check(lua_State *L)
 {

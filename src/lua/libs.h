@@ -22,6 +22,7 @@ void lib_sync_open(lua_State *L, struct vm *vm);
 void lib_select_open(lua_State *L, struct vm *vm);
 void lib_file_open(lua_State *L, struct vm *vm);
 void lib_gate_open(lua_State *L, struct vm *vm);
+void lib_job_open(lua_State *L, struct vm *vm);
 void lib_report_open(lua_State *L, struct vm *vm);
 void lib_runtime_open(lua_State *L, struct vm *vm);
 void lib_worker_open(lua_State *L, struct vm *vm);

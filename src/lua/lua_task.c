@@ -152,6 +152,20 @@ static void note_values(lua_State *M, struct lua_task *task)
 	task->outcome = OUTCOME_VALUES;
 }
 
+/* Of an error that comes from a job, the one that there was in the job VM. */
+static void push_traceback(lua_State *M, struct lua_task *task)
+{
+	struct vm *vm = lua_task_vm(task);
+
+	if (!vm->job_traceback) {
+		lua_task_traceback(M, task);
+		return;
+	}
+	lua_pushfstring(M, "%s\n\t(in another VM)", vm->job_traceback);
+	free(vm->job_traceback);
+	vm->job_traceback = NULL;
+}
+
 static void note_error(lua_State *M, struct lua_task *task)
 {
 	lua_State *L = coroutine(task);
@@ -159,7 +173,7 @@ static void note_error(lua_State *M, struct lua_task *task)
 
 	lua_pushvalue(L, -1);
 	lua_xmove(L, M, 1);
-	lua_task_traceback(M, task);
+	push_traceback(M, task);
 	failure_locate(M);
 	task->outcome = cancelled ? OUTCOME_CANCELLED : OUTCOME_ERROR;
 	if (!cancelled) {

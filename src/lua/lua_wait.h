@@ -22,6 +22,7 @@
 struct lua_payload {
 	const struct rtlua_codec *codec; /* of the element; NULL: none that owns something */
 	bool sends;
+	int origins; /* see transfer.h; LUA_NOREF: none */
 };
 
 struct lua_wait {

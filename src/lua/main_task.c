@@ -7,7 +7,8 @@
 
 #include "base/error.h"
 #include "lua/failure.h"
-#include "lua/lua_task.h"
+#include "lua/job_pool.h"
+#include "lua/lua_task_report.h"
 #include "runtime/lifecycle.h"
 #include "runtime/signals.h"
 #include "task/fiber_task.h"
@@ -118,6 +119,7 @@ size_t main_task_report_left(const struct vm *vm)
 static void cancel_all(struct vm *vm)
 {
 	vm_cancel(vm);
+	job_pool_cancel(vm->pool);
 	if (vm->runtime->users == 1)
 		fiber_tasks_cancel(vm->runtime);
 }
@@ -140,8 +142,7 @@ void main_task_end(struct vm *vm)
 		struct lua_task *task = slot_task(&vm->slots[i]);
 
 		if (task)
-			fprintf(stderr,
-				"%s: the task spawned at %s ignores its cancellation and is abandoned\n",
-				vm->name, lua_task_site(task));
+			lua_task_report_abandoned(task);
 	}
+	job_pool_report_left(vm->pool);
 }

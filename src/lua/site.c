@@ -95,9 +95,15 @@ static int grow(struct site_table *table)
 	return 0;
 }
 
+/* A line that no function has: the source is the text itself. */
+enum { NAMED = -2 };
+
 static char *describe(const lua_Debug *ar)
 {
 	char text[LUA_IDSIZE + 16];
+
+	if (ar->currentline == NAMED)
+		return strdup(ar->source);
 
 	snprintf(text, sizeof text, "%s:%d", ar->short_src, ar->currentline);
 	return strdup(text);
@@ -132,6 +138,30 @@ static bool is_ours(const lua_Debug *ar)
 	return strncmp(ar->source, "=rt", 3) == 0;
 }
 
+static uint16_t number_of(struct site_table *table, lua_State *L, const lua_Debug *ar)
+{
+	if (table->count * 2 >= table->capacity && grow(table) < 0)
+		return 0;
+	struct site *site = find(table, ar->source, ar->currentline);
+
+	if (site->number)
+		return site->number;
+	anchor(table, L, ar->source);
+	return add(table, site, ar);
+}
+
+uint16_t site_named(struct site_table *table, lua_State *L, const char *text)
+{
+	lua_Debug ar = {.currentline = NAMED};
+
+	lua_pushstring(L, text);
+	ar.source = lua_tostring(L, -1);
+	uint16_t number = number_of(table, L, &ar);
+
+	lua_pop(L, 1);
+	return number;
+}
+
 uint16_t site_at(struct site_table *table, lua_State *L, int level)
 {
 	lua_Debug ar;
@@ -142,14 +172,7 @@ uint16_t site_at(struct site_table *table, lua_State *L, int level)
 	} while (is_ours(&ar));
 	if (ar.currentline < 0)
 		return 0;
-	if (table->count * 2 >= table->capacity && grow(table) < 0)
-		return 0;
-	struct site *site = find(table, ar.source, ar.currentline);
-
-	if (site->number)
-		return site->number;
-	anchor(table, L, ar.source);
-	return add(table, site, &ar);
+	return number_of(table, L, &ar);
 }
 
 const char *site_text(const struct site_table *table, uint16_t site)

@@ -18,6 +18,9 @@ void site_table_destroy(struct site_table *table);
  */
 uint16_t site_at(struct site_table *table, lua_State *L, int level);
 
+/* A place that is only known by its text, one in another VM. May raise for lack of memory. */
+uint16_t site_named(struct site_table *table, lua_State *L, const char *text);
+
 /* Its text, "?" for 0. Valid as long as the table. Async-signal-safe. */
 const char *site_text(const struct site_table *table, uint16_t site);
 

@@ -8,6 +8,7 @@
 #include "lua/cancelled.h"
 #include "lua/carrier.h"
 #include "lua/failure.h"
+#include "lua/job_pool.h"
 #include "lua/lua_wait.h"
 #include "lua/lua_scope.h"
 #include "lua/probe.h"
@@ -111,16 +112,23 @@ struct vm *vm_create(lua_State *L, const char *name)
 	return vm;
 }
 
-int vm_start(struct vm *vm, struct rt_runtime *runtime)
+void vm_start_on(struct vm *vm, struct rt_runtime *runtime, struct strand *strand)
 {
-	vm->strand = malloc(sizeof *vm->strand);
-	if (!vm->strand)
-		return -ENOMEM;
 	vm->runtime = runtime;
-	strand_init(vm->strand, &runtime->executor);
+	vm->strand = strand;
 	vm->home = (struct task_home){&vm->strand->executor, &lua_task_ops, runtime};
 	vm->group.next_task = lua_task_next;
 	task_groups_add(runtime, &vm->group);
+}
+
+int vm_start(struct vm *vm, struct rt_runtime *runtime)
+{
+	struct strand *strand = malloc(sizeof *strand);
+
+	if (!strand)
+		return -ENOMEM;
+	strand_init(strand, &runtime->executor);
+	vm_start_on(vm, runtime, strand);
 	return 0;
 }
 
@@ -134,16 +142,23 @@ void vm_cancel(struct vm *vm)
 	}
 }
 
-void vm_stop(struct vm *vm)
+static void abandon_tasks(struct vm *vm)
 {
-	if (!vm->runtime)
-		return;
 	for (int i = 0; i < vm->slot_count; i++) {
 		struct lua_task *task = slot_task(&vm->slots[i]);
 
 		if (task)
 			lua_task_abandon(task);
 	}
+}
+
+void vm_stop(struct vm *vm)
+{
+	if (!vm->runtime)
+		return;
+	abandon_tasks(vm);
+	if (!vm->job_vm)
+		job_pool_destroy(vm);
 	lua_task_free_timers(vm);
 	task_groups_remove(vm->runtime, &vm->group);
 	lua_wait_free_all(vm);
@@ -152,7 +167,8 @@ void vm_stop(struct vm *vm)
 	carriers_trim(vm, 0);
 	stack_pool_destroy(vm->stacks);
 	vm->stacks = NULL;
-	strand_retire(vm->strand, &vm->runtime->strands);
+	if (!vm->job_vm)
+		strand_retire(vm->strand, &vm->runtime->strands);
 	vm->strand = NULL;
 	vm->runtime = NULL;
 }
@@ -177,6 +193,7 @@ void vm_destroy(struct vm *vm)
 	vm_stop(vm);
 	lua_wait_free_all(vm);
 	site_table_destroy(vm->sites);
+	free(vm->job_traceback);
 	free(vm->slots);
 	free(vm->buffer);
 	free(vm);
@@ -195,9 +212,8 @@ int vm_protect(struct vm *vm, lua_CFunction fn, void *arg)
 {
 	lua_State *L = vm->L;
 
-	lua_pushcfunction(L, fn);
-	lua_pushlightuserdata(L, arg);
-	int status = lua_pcall(L, 1, 0, 0);
+	/* Even what this takes to call is memory that there may be none of. */
+	int status = lua_cpcall(L, fn, arg);
 
 	if (status != 0) {
 		failure_print(vm, L, NULL);
@@ -232,6 +248,11 @@ static const char *const kind_names[] = {
 	[OBJECT_MUTEX] = "mutex",       [OBJECT_SEMAPHORE] = "semaphore",
 	[OBJECT_EVENT] = "event",       [OBJECT_WAIT_GROUP] = "wait group",
 };
+
+const char *vm_kind_name(enum object_kind kind)
+{
+	return kind_names[kind];
+}
 
 void *vm_check(lua_State *L, struct vm *vm, int index, enum object_kind kind)
 {

@@ -46,6 +46,16 @@ static inline struct lua_task *slot_task(const struct slot *slot)
 	return slot->u.next_idle & 1 ? NULL : slot->u.task;
 }
 
+/* What transfer.h keeps in the registry: references. */
+struct transfer_refs {
+	bool open;
+	int encode, decode; /* functions */
+	int codes, factories, funcinfo; /* see code.c */
+	int names, integers;
+	int chans; /* this VM's objects by shared channel */
+	int factory_count, module_count;
+};
+
 struct vm {
 	struct strand *strand;
 	struct task_home home; /* of its tasks */
@@ -81,6 +91,11 @@ struct vm {
 	bool has_locals; /* local values of tasks are in use */
 	size_t given_up; /* as many tasks as have ignored their cancellation at an end */
 	bool refused; /* a wait where none is possible has been reported */
+	struct transfer_refs transfer;
+	struct job_pool *pool; /* of its family, or NULL: none has been needed yet */
+	struct job_vm *job_vm; /* NULL: it is the program's own */
+	size_t job_memory; /* bytes that each of its job VMs may use; 0: see job_pool.h */
+	char *job_traceback; /* of a job, whose error its task is just raising; or NULL */
 	const char *name; /* before messages: "rtlua" */
 	char *buffer; /* VM_BUFFER bytes that a try reads into */
 };
@@ -97,6 +112,9 @@ struct vm *vm_of(lua_State *L);
  */
 int vm_start(struct vm *vm, struct rt_runtime *runtime);
 void vm_stop(struct vm *vm);
+
+/* As vm_start(), on a strand that is the caller's and outlasts it. */
+void vm_start_on(struct vm *vm, struct rt_runtime *runtime, struct strand *strand);
 
 /* Cancels every task of the VM. */
 void vm_cancel(struct vm *vm);
@@ -124,6 +142,9 @@ void *vm_test(lua_State *L, struct vm *vm, int index, enum object_kind kind);
 /* The same, raising "bad argument #index". */
 void *vm_check(lua_State *L, struct vm *vm, int index, enum object_kind kind);
 
+/* "channel", for messages. */
+const char *vm_kind_name(enum object_kind kind);
+
 /* Pushes a new userdata of that kind. */
 void *vm_new(lua_State *L, struct vm *vm, enum object_kind kind, size_t size);
 
@@ -150,6 +171,9 @@ double vm_check_number(lua_State *L, int index);
 
 /* luaL_error() with the position of the line that called into the library. */
 int vm_error(lua_State *L, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same with the message on top of the stack: "what: message". */
+int vm_raise(lua_State *L, const char *what);
 
 /* Seconds to nanoseconds: enormous is RT_FOREVER; raises for what is no number, NaN included. */
 rt_time vm_check_duration(lua_State *L, int index);

@@ -36,23 +36,14 @@ static void copy(const struct rt_chan *chan, void *to, const void *from)
 		memcpy(to, from, chan->element_size);
 }
 
-/* offset: from the oldest element, at most the capacity. */
-static void *element_at(struct rt_chan *chan, size_t offset)
-{
-	size_t until_wrap = chan->capacity - chan->head;
-	size_t index = offset < until_wrap ? chan->head + offset : offset - until_wrap;
-
-	return chan->elements + index * chan->element_size;
-}
-
 static void push(struct rt_chan *chan, const void *element)
 {
-	copy(chan, element_at(chan, chan->count++), element);
+	copy(chan, chan_element(chan, chan->count++), element);
 }
 
 static void pop(struct rt_chan *chan, void *element)
 {
-	copy(chan, element, element_at(chan, 0));
+	copy(chan, element, chan_element(chan, 0));
 	chan->head = chan->head + 1 < chan->capacity ? chan->head + 1 : 0;
 	chan->count--;
 }
@@ -222,7 +213,7 @@ void rt_chan_destroy(struct rt_chan *chan)
 		return;
 	rt_chan_close(chan);
 	for (size_t i = 0; chan->drop && i < chan->count; i++)
-		chan->drop(element_at(chan, i), chan->drop_arg);
+		chan->drop(chan_element(chan, i), chan->drop_arg);
 	free(chan);
 }
 

@@ -23,6 +23,15 @@ struct rt_chan {
 	_Alignas(max_align_t) unsigned char elements[]; /* a circle */
 };
 
+/* The element at offset from the oldest one; offset: at most the capacity. Locked. */
+static inline void *chan_element(struct rt_chan *chan, size_t offset)
+{
+	size_t until_wrap = chan->capacity - chan->head;
+	size_t index = offset < until_wrap ? chan->head + offset : offset - until_wrap;
+
+	return chan->elements + index * chan->element_size;
+}
+
 /* To send *element, which stays the caller's, or to receive into it. 0, or -EINVAL. */
 int chan_send_case(struct sync_case *sync_case, struct rt_chan *chan, const void *element);
 int chan_recv_case(struct sync_case *sync_case, struct rt_chan *chan, void *element);
