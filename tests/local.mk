@@ -15,6 +15,7 @@ unit_tests = \
 	tests/unit/dump_stack_test \
 	tests/unit/dump_test \
 	tests/unit/event_test \
+	tests/unit/fault_test \
 	tests/unit/fiber_test \
 	tests/unit/frame_test \
 	tests/unit/heap_test \
@@ -75,6 +76,14 @@ tests/unit/%_explore_test.inc: tests/unit/%_explore_test.c tests/support/plant.a
 CLEANFILES += $(planted_sources)
 
 LDADD = librtcore.la $(CHECK_LIBS)
+# The library with the faults of base/fault.h in it.
+check_LTLIBRARIES = tests/libfaults.la
+tests_libfaults_la_SOURCES = $(librtcore_la_SOURCES)
+tests_libfaults_la_CPPFLAGS = $(AM_CPPFLAGS) -DRT_FAULTS
+tests_libfaults_la_LIBADD = $(librtcore_la_LIBADD)
+tests_unit_fault_test_SOURCES = tests/unit/fault_test.c tests/unit/fault_programs.c
+tests_unit_fault_test_CPPFLAGS = $(AM_CPPFLAGS) -DRT_FAULTS
+tests_unit_fault_test_LDADD = tests/libfaults.la $(CHECK_LIBS)
 # For the names of functions in backtraces.
 tests_unit_deadlock_test_LDFLAGS = $(AM_LDFLAGS) -Wl,-E
 tests_unit_dump_stack_test_LDFLAGS = $(AM_LDFLAGS) -Wl,-E
@@ -142,6 +151,9 @@ check_PROGRAMS += tests/conformance/rtlua
 TESTS += $(SCRIPT_TESTS) $(stress_tests)
 endif
 
+# On which the C tests run that are tasks; those in Lua run on all that there are.
+runtimes = native stealing
+
 # What tests find in their environment; see HACKING.md.
 AM_TESTS_ENVIRONMENT = \
 	RTLUA='$(abs_top_builddir)/rtlua'; export RTLUA; \
@@ -149,13 +161,13 @@ AM_TESTS_ENVIRONMENT = \
 	RT_SOURCE='$(abs_top_srcdir)'; export RT_SOURCE; \
 	RT_MODULES='$(abs_top_builddir)/.libs'; export RT_MODULES; \
 	RT_SANITIZER='$(sanitizer)'; export RT_SANITIZER; \
+	RT_RUNTIMES='$(runtimes)'; export RT_RUNTIMES; \
 	EXAMPLES_BUILD='$(abs_top_builddir)/examples'; export EXAMPLES_BUILD; \
 	EXAMPLES_SRC='$(abs_top_srcdir)/examples'; export EXAMPLES_SRC; \
 	CC='$(CC)'; export CC;
 
 # Each has a time limit, TEST_TIMEOUT seconds. UNIT_WRAPPER and RTLUA_WRAPPER: a command to run them under.
-LOG_COMPILER = timeout
-AM_LOG_FLAGS = -k 5 $${TEST_TIMEOUT:-300} $$UNIT_WRAPPER
+LOG_COMPILER = $(srcdir)/tests/run-unit
 TEST_EXTENSIONS = .lua .sh
 LUA_LOG_COMPILER = $(srcdir)/tests/run-lua
 # One at a time: the examples listen on the ports that their comments name.
@@ -163,6 +175,6 @@ SH_LOG_COMPILER = flock
 AM_SH_LOG_FLAGS = -o examples.lock timeout -k 5 $${TEST_TIMEOUT:-120} bash
 CLEANFILES += examples.lock
 
-EXTRA_DIST += tests/lint tests/run-lua tests/summary $(unit_tests:=.c) $(embed_tests:=.c) \
+EXTRA_DIST += tests/lint tests/run-lua tests/run-unit tests/summary $(unit_tests:=.c) $(embed_tests:=.c) \
 	$(wildcard $(srcdir)/tests/*.supp) \
 	$(foreach ext,awk bash c h lua sh,$(wildcard $(srcdir)/tests/*/*.$(ext) $(srcdir)/tests/*/*/*.$(ext)))

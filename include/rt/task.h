@@ -84,8 +84,9 @@ struct rt_task_info {
 /*
  * Calls visit for every task of this thread's runtime, in C or in Lua, each after the task
  * that has spawned it. The strings are valid during the call, which must not spawn or end
- * tasks. Returns how many there are, -EPERM without a runtime, -EINVAL, -ENOMEM. Does not
- * suspend.
+ * tasks. Other threads of the runtime rest meanwhile; -EBUSY if one of them is in a task that has not
+ * given way for a tenth of a second. Returns how many there are, -EPERM without a runtime, -EINVAL,
+ * -ENOMEM. Does not suspend.
  */
 RT_API int rt_task_list(void (*visit)(const struct rt_task_info *info, void *arg), void *arg);
 

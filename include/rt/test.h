@@ -26,7 +26,9 @@
  *
  *	RT_EXPLORE=N    N times, with the seeds S, S + 1, ...; a failure names its seed
  *	RT_SEED=S       with that seed; without RT_EXPLORE once
+ *	RT_WORKERS=N    with so many workers
  *	RT_CLOCK=virtual or RT_CLOCK=real
+ *	RT_RUNTIME=NAME on that runtime, except those that have been added for another one
  */
 #ifndef RT_TEST_H
 #define RT_TEST_H

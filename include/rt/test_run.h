@@ -9,6 +9,7 @@ RT_BEGIN_DECLS
 
 struct rt_test_options {
 	const struct rt_runtime_ops *runtime; /* NULL: rt_native */
+	unsigned workers; /* 0: what suits the runtime */
 	enum rt_clock clock;
 	uint64_t seed; /* of the order in which ready tasks run; 0: first come, first served */
 	unsigned explore; /* how many seeds to try, from seed or 1 on; 0: just seed */

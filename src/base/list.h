@@ -3,6 +3,8 @@
 #ifndef RT_LIST_H
 #define RT_LIST_H
 
+#include "base/fault.h"
+
 #include <rt/runtime.h>
 
 #define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
@@ -64,7 +66,7 @@ static inline void ring_push(struct rt_waiter **ring, struct rt_waiter *waiter)
 
 static inline void ring_remove(struct rt_waiter **ring, struct rt_waiter *waiter)
 {
-	if (waiter->next == waiter)
+	if (waiter->next == waiter || FAULT(ring_cut))
 		*ring = NULL;
 	else if (*ring == waiter)
 		*ring = waiter->next;

@@ -110,6 +110,8 @@ static const luaL_Reg functions[] = {
 void lib_runtime_open(lua_State *L, struct vm *vm)
 {
 	vm_register(L, vm, functions);
+	lua_pushinteger(L, RT_WORKERS_MAX);
+	lua_setfield(L, -2, "workers_max");
 	lua_pushstring(L, rt_version());
 	lua_setfield(L, -2, "version");
 }

@@ -12,6 +12,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <event2/thread.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -282,6 +283,14 @@ static int check_descriptors(void)
 	return err;
 }
 
+/* libevent's locks are the process's; bases that were made without them have none. */
+static pthread_once_t locks = PTHREAD_ONCE_INIT;
+
+static void use_locks(void)
+{
+	evthread_use_pthreads();
+}
+
 /*
  * Confined to this thread, so that libevent takes no lock, or shared, with locks; woken through
  * wake_fd only. It need not know the time: the timers are ours.
@@ -293,10 +302,8 @@ static struct event_base *new_base(bool shared)
 
 	if (!config)
 		return NULL;
-	if (shared && evthread_use_pthreads() < 0) {
-		event_config_free(config);
-		return NULL;
-	}
+	if (shared)
+		pthread_once(&locks, use_locks);
 	event_config_require_features(config, EV_FEATURE_ET);
 	event_config_set_flag(config, EVENT_BASE_FLAG_NO_CACHE_TIME | (shared ? 0 : EVENT_BASE_FLAG_NOLOCK));
 	base = event_base_new_with_config(config);

@@ -48,9 +48,17 @@ static void end_tasks(struct rt_runtime *runtime)
 	fiber_tasks_cancel(runtime);
 	if (runtime_drain(runtime, LIFECYCLE_GRACE) == 0)
 		return;
-	fprintf(stderr,
-		"%zu tasks ignore their cancellation and are abandoned, the first is %s (spawned at %s)\n",
-		runtime->task_count, rt_task_name(runtime->tasks), rt_task_site(runtime->tasks));
+	size_t left = runtime->task_count;
+	const char *name = rt_task_name(runtime->tasks), *site = rt_task_site(runtime->tasks);
+
+	if (left == 1)
+		fprintf(stderr, "1 task ignores its cancellation and is abandoned: %s (spawned at %s)\n",
+			name, site);
+	else
+		fprintf(stderr,
+			"%zu tasks ignore their cancellation and are abandoned, the first is %s (spawned at "
+			"%s)\n",
+			left, name, site);
 }
 
 /* A program's own: it answers SIGQUIT, and says why it cannot go on. */

@@ -26,6 +26,7 @@
 #include "sched/lifo_slot.h"
 #include "sched/parker.h"
 #include "sched/pool.h"
+#include "sched/queue.h"
 #include "sched/steal_queue.h"
 #include "task/self.h"
 
@@ -70,6 +71,7 @@ struct stealing {
 	unsigned count;
 	bool drawn; /* chance decides, on one thread */
 	struct inject inject;
+	struct queue ready; /* of a single worker, from which nobody steals: in order, without a limit */
 	struct reactor *reactor;
 	struct pool *pool;
 	bool virtual;
@@ -117,7 +119,7 @@ static void notify(struct stealing *self)
 /* What the running task wakes runs next, but not itself: it gives way. */
 static bool fits_slot(const struct stealer *worker, const struct rt_runnable *runnable)
 {
-	return worker->owner->count > 1 && worker->running && worker->running != runnable;
+	return worker->running && worker->running != runnable;
 }
 
 /* Somebody will see before long if a worker does not get to what it is to run next. */
@@ -131,6 +133,10 @@ static void push(struct stealer *worker, struct rt_runnable *runnable)
 	struct stealing *self = worker->owner;
 	bool in_slot = fits_slot(worker, runnable);
 
+	if (self->count == 1) {
+		queue_push(&self->ready, runnable);
+		return;
+	}
 	if (in_slot)
 		runnable = lifo_slot_swap(&worker->slot, runnable);
 	if (runnable)
@@ -175,7 +181,7 @@ static void schedule(struct rt_executor *executor, struct rt_runnable *runnable)
 
 static bool has_anything(struct stealing *self)
 {
-	if (inject_count(&self->inject) > 0)
+	if (inject_count(&self->inject) > 0 || self->ready.head)
 		return true;
 	for (unsigned i = 0; i < self->count; i++) {
 		struct stealer *worker = &self->workers[i];
@@ -231,6 +237,8 @@ static struct rt_runnable *take_own(struct stealer *worker)
 	struct rt_runnable *next = NULL;
 
 	if (worker->tick % FAIR_TICKS == 0 && (next = inject_pop(&self->inject)))
+		return next;
+	if ((next = queue_pop(&self->ready)))
 		return next;
 	if (worker->slot_turns < SLOT_TURNS && (next = lifo_slot_take(&worker->slot))) {
 		worker->slot_turns++;

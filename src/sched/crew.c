@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
@@ -93,17 +92,10 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-/* Signals are for the program's own threads. */
+/* Signals are not blocked: a task may raise() one, on whichever thread it is. */
 static int start_thread(struct member *member)
 {
-	sigset_t all, before;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int err = pthread_create(&member->thread, NULL, thread_main, member);
-
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return err ? -EAGAIN : 0;
+	return pthread_create(&member->thread, NULL, thread_main, member) == 0 ? 0 : -EAGAIN;
 }
 
 int crew_start(struct crew *crew, unsigned worker)

@@ -5,6 +5,7 @@
 #endif
 #include "sched/queue.h"
 
+#include "base/fault.h"
 #include "task/self.h"
 
 static unsigned count_drawable(const struct queue *queue)
@@ -30,8 +31,8 @@ struct rt_runnable *queue_draw(struct queue *queue)
 	}
 	struct rt_runnable *drawn = *link;
 
-	*link = drawn->next;
-	if (queue->tail == drawn)
+	*(FAULT(queue_skip) ? &queue->head : link) = drawn->next;
+	if (queue->tail == drawn && !FAULT(queue_tail))
 		queue->tail = before;
 	return drawn;
 }

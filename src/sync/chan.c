@@ -5,6 +5,8 @@
 #endif
 #include "sync/chan.h"
 
+#include "base/fault.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,7 +79,7 @@ static int try_send(struct rt_chan *chan, const void *element)
 /* The room that a received element has left is the first waiting sender's. */
 static void admit_sender(struct rt_chan *chan)
 {
-	if (!chan->senders)
+	if (!chan->senders || FAULT(room_kept))
 		return;
 	struct sync_case *sender = sync_first(chan->senders);
 

@@ -5,6 +5,8 @@
 #endif
 #include "sync/event.h"
 
+#include "base/fault.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -34,7 +36,10 @@ int rt_event_set(struct rt_event *event)
 	struct rt_runtime *runtime = self_lock();
 
 	event->set = true;
-	sync_complete_all(&event->waiters, 0);
+	if (FAULT(event_one) && event->waiters)
+		sync_complete(sync_first(event->waiters), 0);
+	else
+		sync_complete_all(&event->waiters, 0);
 	self_unlock(runtime);
 	return 0;
 }

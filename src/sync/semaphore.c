@@ -5,6 +5,8 @@
 #endif
 #include "sync/semaphore.h"
 
+#include "base/fault.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -56,9 +58,13 @@ static int release(struct rt_semaphore *semaphore)
 {
 	if (semaphore->permits == semaphore->most)
 		return -EOVERFLOW;
+	if (FAULT(permit_lost) && semaphore->waiters)
+		return 0;
 	if (semaphore->waiters)
 		sync_complete(sync_first(semaphore->waiters), 0);
 	else
+		semaphore->permits++;
+	if (FAULT(permit_doubled) && semaphore->permits < semaphore->most)
 		semaphore->permits++;
 	return 0;
 }

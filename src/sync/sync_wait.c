@@ -5,6 +5,8 @@
 #endif
 #include "sync/sync_wait.h"
 
+#include "base/fault.h"
+
 #include <errno.h>
 
 static void enqueue(struct sync_case *sync_case)
@@ -26,6 +28,8 @@ static void dequeue_all(struct sync_wait *wait)
 
 void sync_detach(struct task_wait *wait)
 {
+	if (FAULT(wait_stays))
+		return;
 	dequeue_all(wait->source);
 }
 
@@ -41,7 +45,10 @@ void sync_complete(struct sync_case *sync_case, int result)
 {
 	struct sync_wait *wait = sync_case->wait;
 
-	dequeue_all(wait);
+	if (FAULT(select_stays))
+		dequeue(sync_case);
+	else
+		dequeue_all(wait);
 	choose(sync_case, result);
 	wait_wake(&wait->task->wait.waiter, result);
 }

@@ -15,8 +15,11 @@
 #ifndef RT_SYNC_WAIT_H
 #define RT_SYNC_WAIT_H
 
+#include "base/fault.h"
 #include "base/list.h"
 #include "task/task.h"
+
+#include <errno.h>
 
 RT_PRIVATE_BEGIN
 
@@ -58,6 +61,8 @@ bool sync_await(struct sync_wait *wait, struct rt_task *task, struct sync_case *
 /* The result of the case that happened, or, if none did, what suspending gave. */
 static inline int sync_result(const struct sync_wait *wait, int suspended)
 {
+	if (FAULT(value_lost) && wait->task->interrupted)
+		return -ECANCELED;
 	return wait->result == WAIT_PENDING ? suspended : wait->result;
 }
 

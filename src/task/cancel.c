@@ -5,6 +5,7 @@
 #endif
 #include "task/cancel.h"
 
+#include "base/fault.h"
 #include "task/scope.h"
 
 static void interrupt(struct rt_task *task)
@@ -13,7 +14,7 @@ static void interrupt(struct rt_task *task)
 		return;
 	task->interrupted = true;
 	/* A task that is running finds out at its next wait; elsewhere it may be about to park. */
-	if (task_state(task) == TASK_PARKED || task->home->runtime->shared)
+	if ((task_state(task) == TASK_PARKED || task->home->runtime->shared) && !FAULT(cancel_unheard))
 		task_wake(task);
 }
 
@@ -61,8 +62,11 @@ static void cancel_pending(struct rt_scope *pending)
 		if (scope->frame.task)
 			cancel_scopes(scope->owner, &scope->frame, &pending);
 		interrupt(scope->owner);
-		for (struct rt_scope_child *child = scope->children; child; child = child->next)
+		for (struct rt_scope_child *child = scope->children; child; child = child->next) {
 			cancel_task(child->task, &pending);
+			if (FAULT(cancel_one))
+				break;
+		}
 	}
 }
 

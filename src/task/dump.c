@@ -176,15 +176,26 @@ static void describe(const struct node *node, unsigned depth, struct rt_task_inf
 	describe_wait(node->task, info);
 }
 
-int task_list(void (*visit)(struct rt_task *task, const struct rt_task_info *info, void *arg), void *arg)
+/* How long the other threads have to come to rest, so that what they do can be looked at. */
+#define PATIENCE RT_MS(100)
+
+static int pause_others(struct rt_runtime *runtime)
 {
-	struct rt_runtime *runtime = self_get()->runtime;
+	return runtime->shared && runtime->ops->pause ? runtime->ops->pause(runtime, PATIENCE) : 0;
+}
+
+static void resume_others(struct rt_runtime *runtime)
+{
+	if (runtime->shared && runtime->ops->resume)
+		runtime->ops->resume(runtime);
+}
+
+static int list(struct rt_runtime *runtime,
+		void (*visit)(struct rt_task *task, const struct rt_task_info *info, void *arg), void *arg)
+{
 	struct node root = {0};
 	struct tree tree = {0};
 	unsigned depth = 0;
-
-	if (!runtime)
-		return -EPERM;
 	int err = grow_tree(&tree, runtime, &root);
 
 	if (err < 0)
@@ -197,6 +208,20 @@ int task_list(void (*visit)(struct rt_task *task, const struct rt_task_info *inf
 	}
 	free(tree.nodes);
 	return (int)tree.count;
+}
+
+int task_list(void (*visit)(struct rt_task *task, const struct rt_task_info *info, void *arg), void *arg)
+{
+	struct rt_runtime *runtime = self_get()->runtime;
+
+	if (!runtime)
+		return -EPERM;
+	int count = pause_others(runtime);
+
+	if (count == 0)
+		count = list(runtime, visit, arg);
+	resume_others(runtime);
+	return count;
 }
 
 /* ---- For programs ---- */
@@ -240,10 +265,26 @@ static void print_task(struct rt_task *task, const struct rt_task_info *info, vo
 	task->home->ops->print_stack(task, file, indent + 2);
 }
 
+/* Some task does not give way: what the others do can be told only as far as nobody changes it. */
+static void print_names(FILE *file)
+{
+	struct rt_runtime *runtime = self_lock();
+
+	fprintf(file, "a task has not given way for %.1f s; the C tasks:\n", (double)PATIENCE / 1e9);
+	for (struct rt_task *task = runtime->tasks; task; task = fiber_task_next(task))
+		fprintf(file, "task '%s' (spawned at %s) is %s\n", rt_task_name(task), rt_task_site(task),
+			status_of(task));
+	self_unlock(runtime);
+}
+
 void rt_task_dump(FILE *file)
 {
 	fflush(stdout);
-	if (task_list(print_task, file) < 0)
+	int count = task_list(print_task, file);
+
+	if (count == -EBUSY)
+		print_names(file);
+	else if (count < 0)
 		fprintf(file,
 			"the tasks cannot be listed: no runtime is running on this thread, or no memory\n");
 	fflush(file);

@@ -3,6 +3,7 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
+#include "base/fault.h"
 #include "task/scope.h"
 
 #include <errno.h>
@@ -53,6 +54,8 @@ static void end(struct rt_task *task)
 
 		ring_remove(&task->joiners, waiter);
 		waiter->wake(waiter, 0);
+		if (FAULT(join_one))
+			task_forget_joiners(task);
 	}
 	rt_runtime_unlock(runtime);
 	task->home->ops->ended(task);
@@ -116,9 +119,13 @@ void task_wake(struct rt_task *task)
 {
 	enum task_state state;
 
+	if ((FAULT(wake_repeated) && task->state == TASK_SCHEDULED) ||
+	    (FAULT(wake_hasty) && move(task, TASK_RUNNING, TASK_SCHEDULED)))
+		schedule(task);
 	/* Only from running to parked does it move by itself meanwhile: at most twice around. */
 	while ((state = task_state(task)) == TASK_PARKED || state == TASK_RUNNING) {
-		if (state == TASK_RUNNING && move(task, TASK_RUNNING, TASK_NOTIFIED))
+		if (state == TASK_RUNNING &&
+		    (FAULT(wake_forgotten) || move(task, TASK_RUNNING, TASK_NOTIFIED)))
 			return;
 		if (state == TASK_PARKED && move(task, TASK_PARKED, TASK_SCHEDULED)) {
 			schedule(task);
@@ -160,7 +167,7 @@ static void stop_joining(struct task_wait *wait)
 {
 	struct rt_task *target = wait->source;
 
-	if (wait->waiter.next)
+	if (wait->waiter.next && !FAULT(join_stays))
 		ring_remove(&target->joiners, &wait->waiter);
 }
 

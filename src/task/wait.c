@@ -3,6 +3,7 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
+#include "base/fault.h"
 #include "task/cancel.h"
 
 #include <errno.h>
@@ -105,7 +106,7 @@ static void disarm(struct task_wait *wait)
 {
 	struct rt_runtime *runtime = self_get()->runtime;
 
-	if (wait->timer)
+	if (wait->timer && !FAULT(timer_stays))
 		runtime->ops->disarm(runtime, &wait->timer->timer);
 	wait->timer = NULL;
 }

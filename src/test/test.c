@@ -244,12 +244,32 @@ static void read_clock(struct run *run, enum rt_clock *clock)
 	}
 }
 
+/* Of tests that name none. */
+static void read_runtime(struct run *run, const struct rt_runtime_ops **ops)
+{
+	const char *name = getenv("RT_RUNTIME");
+	struct listing listing = {0};
+
+	if (*ops || !name || !*name)
+		return;
+	*ops = rt_runtime_find(name);
+	if (*ops)
+		return;
+	add(&listing, "RT_RUNTIME=%s is no runtime; there is:", name);
+	for (unsigned i = 0; rt_runtime_name(i); i++)
+		add(&listing, "%s %s", i > 0 ? "," : "", rt_runtime_name(i));
+	fail(run, listing.text);
+}
+
 /* The environment says more than the program does. */
 static void read_environment(struct run *run, struct rt_test_options *options)
 {
-	uint64_t seed, explore;
+	uint64_t workers, seed, explore;
 
+	read_runtime(run, &options->runtime);
 	read_clock(run, &options->clock);
+	if (read_number(run, "RT_WORKERS", &workers))
+		options->workers = workers < UINT32_MAX ? (unsigned)workers : UINT32_MAX;
 	if (read_number(run, "RT_SEED", &seed)) {
 		options->seed = seed;
 		options->explore = 0;
@@ -270,7 +290,8 @@ static void name_seed(struct run *run, uint64_t seed)
 
 static void run_seed(struct run *run, const struct rt_test_options *options, uint64_t seed)
 {
-	const struct rt_runtime_options with = {.clock = options->clock, .seed = seed};
+	const struct rt_runtime_options with = {
+		.workers = options->workers, .clock = options->clock, .seed = seed};
 
 	run->done = false;
 	run_in_runtime(run, options->runtime, &with);

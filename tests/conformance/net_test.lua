@@ -2,7 +2,7 @@
 -- The network on every runtime: many connections, full buffers, datagrams, time limits, names.
 
 local rt = require "rt"
-local check = require "check"
+local failure = require "failure"
 local tcp, udp = rt.net.tcp, rt.net.udp
 
 local function serve()
@@ -24,7 +24,7 @@ local function stop(listener, server)
   listener:close()
 end
 
-check.test("many connections echo", function(t)
+rt.test("many connections echo", function(t)
   local listener, server = serve()
   local clients = {}
   for i = 1, 50 do
@@ -36,7 +36,7 @@ check.test("many connections echo", function(t)
         t:equal(conn:read_exactly(#text), text)
       end
       conn:shutdown("write")
-      t:failure("closed", "EOF", conn:read())
+      failure("closed", "EOF", conn:read())
       conn:close()
     end)
   end
@@ -44,7 +44,7 @@ check.test("many connections echo", function(t)
   stop(listener, server)
 end)
 
-check.test("more than the buffers hold", function(t)
+rt.test("more than the buffers hold", function(t)
   local listener, server = serve()
   local conn = assert(tcp.connect(listener:local_addr()))
   local text = ("0123456789abcdef"):rep(500000)
@@ -58,11 +58,11 @@ check.test("more than the buffers hold", function(t)
   stop(listener, server)
 end)
 
-check.test("a read has a time limit", function(t)
+rt.test("a read has a time limit", function(t)
   local listener, server = serve()
   local conn = assert(tcp.connect(listener:local_addr()))
   conn:set_timeout(0.003)
-  t:failure("timeout", "ETIMEDOUT", conn:read())
+  failure("timeout", "ETIMEDOUT", conn:read())
   assert(conn:write("line\n"))
   conn:set_timeout(30)
   t:equal(conn:read_line(), "line")
@@ -70,26 +70,26 @@ check.test("a read has a time limit", function(t)
   stop(listener, server)
 end)
 
-check.test("closing wakes who reads", function(t)
+rt.test("closing wakes who reads", function(t)
   local listener, server = serve()
   for turns = 0, 10 do
     local conn = assert(tcp.connect(listener:local_addr()))
     local reader = rt.spawn(function() return conn:read() end)
     for _ = 1, turns do rt.yield() end
     conn:close()
-    t:failure("closed", "EBADF", reader:await())
+    failure("closed", "EBADF", reader:await())
   end
   stop(listener, server)
 end)
 
-check.test("nobody listens", function(t)
+rt.test("nobody listens", function(t)
   local listener = assert(tcp.listen("127.0.0.1:0"))
   local address = listener:local_addr()
   listener:close()
-  t:failure("refused", "ECONNREFUSED", tcp.connect(address))
+  failure("refused", "ECONNREFUSED", tcp.connect(address))
 end)
 
-check.test("datagrams come back", function(t)
+rt.test("datagrams come back", function(t)
   local server, client = assert(udp.bind("127.0.0.1:0")), assert(udp.bind("127.0.0.1:0"))
   local task = rt.spawn(function()
     while true do
@@ -107,8 +107,6 @@ check.test("datagrams come back", function(t)
   client:close()
 end)
 
-check.test("names are resolved elsewhere", function(t)
+rt.test("names are resolved elsewhere", function(t)
   for _ = 1, 5 do t:ok(rt.net.resolve("localhost", 80)) end
 end)
-
-check.finish()

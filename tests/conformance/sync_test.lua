@@ -2,8 +2,8 @@
 -- What tasks wait for on each other, on every runtime: channels, select, mutexes.
 
 local rt = require "rt"
-local check = require "check"
-local test = check.test
+local failure = require "failure"
+local test = rt.test
 
 test("two tasks play ping-pong", function(t)
   for capacity = 0, 1 do
@@ -59,7 +59,7 @@ test("select takes each once", function(t)
   end
   for _, sender in ipairs(senders) do sender:await() end
   t:equal(last[1] + last[2], 600)
-  t:failure("timeout", "ETIMEDOUT", rt.select {a, b, timeout = 0.002})
+  failure("timeout", "ETIMEDOUT", rt.select {a, b, timeout = 0.002})
 end)
 
 test("select waits for a task, and sends", function(t)
@@ -76,8 +76,8 @@ end)
 
 test("a wait that times out leaves nothing behind", function(t)
   local channel = rt.sync.channel()
-  t:failure("timeout", "ETIMEDOUT", channel:recv(0.002))
-  t:failure("timeout", "ETIMEDOUT", channel:send("lost", 0.002))
+  failure("timeout", "ETIMEDOUT", channel:recv(0.002))
+  failure("timeout", "ETIMEDOUT", channel:send("lost", 0.002))
   local receiver = rt.spawn(function() return channel:recv() end)
   channel:send("found")
   t:equal(receiver:await(), "found")
@@ -99,5 +99,3 @@ test("a mutex excludes", function(t)
   for i = 1, 20 do tasks[i]:await() end
   t:equal(plain, 400)
 end)
-
-check.finish()

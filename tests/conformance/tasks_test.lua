@@ -2,12 +2,11 @@
 -- Tasks on every runtime: spawning and joining, sleeping in order, cancellation, scopes, timeouts.
 
 local rt = require "rt"
-local check = require "check"
-local test = check.test
+local failure = require "failure"
+local test = rt.test
 
 -- Several workers promise no order.
-local ordered = false
-for _, argument in pairs(arg) do ordered = ordered or argument == "--workers=1" end
+local ordered = os.getenv("RT_TEST_WORKERS") == "1"
 
 test("ten thousand tasks are spawned and joined", function(t)
   local tasks, sum = {}, 0
@@ -170,13 +169,11 @@ end)
 
 test("timeouts", function(t)
   local begin = rt.now()
-  t:failure("timeout", "ETIMEDOUT", rt.timeout(0.005, rt.sleep, 1000))
+  failure("timeout", "ETIMEDOUT", rt.timeout(0.005, rt.sleep, 1000))
   t:ok(rt.now() - begin >= 0.005 - 1e-6)
   t:equal(rt.timeout(1000, function() return "in time" end), "in time")
   t:equal(rt.timeout(1000, function()
-    t:failure("timeout", "ETIMEDOUT", rt.timeout(0.002, rt.sleep, 1000))
+    failure("timeout", "ETIMEDOUT", rt.timeout(0.002, rt.sleep, 1000))
     return "outer"
   end), "outer")
 end)
-
-check.finish()

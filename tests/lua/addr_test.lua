@@ -2,7 +2,6 @@
 -- Addresses: what stands for one, address objects, names, and those that are none.
 
 local rt = require "rt"
-local check = require "check"
 local net = rt.net
 
 local function bound(...)
@@ -13,7 +12,7 @@ local function bound(...)
   return address
 end
 
-check.test("an address object has host, port and a text", function(t)
+rt.test("an address object has host, port and a text", function(t)
   local address = assert(net.resolve("127.0.0.1:80"))[1]
   t:equal(address.host, "127.0.0.1")
   t:equal(address.port, 80)
@@ -23,20 +22,20 @@ check.test("an address object has host, port and a text", function(t)
   t:error(function() address.port = 90 end)
 end)
 
-check.test("IPv6 addresses stand in brackets", function(t)
+rt.test("IPv6 addresses stand in brackets", function(t)
   local address = assert(net.resolve("[::1]:80"))[1]
   t:equal(address.host, "::1")
   t:equal(address.port, 80)
   t:equal(tostring(address), "[::1]:80")
 end)
 
-check.test("an empty host is every address", function(t)
+rt.test("an empty host is every address", function(t)
   t:equal(bound(":0").host, "0.0.0.0")
   t:equal(bound("", 0).host, "0.0.0.0")
   t:equal(tostring(net.resolve(":80")[1]), "0.0.0.0:80")
 end)
 
-check.test("addresses are equal by value", function(t)
+rt.test("addresses are equal by value", function(t)
   local function parse(text) return assert(net.resolve(text))[1] end
   t:equal(parse("127.0.0.1:80") == parse("127.0.0.1:80"), true)
   t:equal(parse("127.0.0.1:80") == parse("127.0.0.1:81"), false)
@@ -45,7 +44,7 @@ check.test("addresses are equal by value", function(t)
   t:equal(parse("[::1]:80") == parse("127.0.0.1:80"), false)
 end)
 
-check.test("one text, (host, port) and an address object are the same", function(t)
+rt.test("one text, (host, port) and an address object are the same", function(t)
   t:equal(bound("127.0.0.1:0").host, "127.0.0.1")
   t:equal(bound("127.0.0.1", 0).host, "127.0.0.1")
   t:equal(bound("::1", 0).host, "::1")
@@ -55,7 +54,7 @@ check.test("one text, (host, port) and an address object are the same", function
   t:equal(bound("localhost", 0).port > 0, true)
 end)
 
-check.test("resolve takes a host alone", function(t)
+rt.test("resolve takes a host alone", function(t)
   t:equal(tostring(net.resolve("127.0.0.1")[1]), "127.0.0.1:0")
   t:equal(tostring(net.resolve("::1")[1]), "[::1]:0")
   t:equal(tostring(net.resolve("[::1]")[1]), "[::1]:0")
@@ -66,7 +65,7 @@ check.test("resolve takes a host alone", function(t)
   t:equal(net.resolve(address)[1], address)
 end)
 
-check.test("resolve looks names up", function(t)
+rt.test("resolve looks names up", function(t)
   local list = assert(net.resolve("localhost", 80))
   t:ok(#list >= 1)
   for _, address in ipairs(list) do
@@ -77,7 +76,7 @@ check.test("resolve looks names up", function(t)
   t:equal(assert(net.resolve("localhost"))[1].port, 0)
 end)
 
-check.test("resolve lets other tasks run", function(t)
+rt.test("resolve lets other tasks run", function(t)
   local ran = 0
   local task = rt.spawn(function() for _ = 1, 3 do ran = ran + 1 rt.yield() end end)
   assert(net.resolve("localhost", 80))
@@ -85,13 +84,13 @@ check.test("resolve lets other tasks run", function(t)
   t:equal(ran, 3)
 end)
 
-check.test("many names at once", function(t)
+rt.test("many names at once", function(t)
   local tasks = {}
   for i = 1, 50 do tasks[i] = rt.spawn(function() return assert(net.resolve("localhost", i))[1].port end) end
   for i = 1, 50 do t:equal(tasks[i]:await(), i) end
 end)
 
-check.test("a name that does not resolve", function(t)
+rt.test("a name that does not resolve", function(t)
   -- Names under .invalid never do: RFC 6761. Without a network the answer is that it cannot be told.
   local value, message, code = net.resolve("no-such-name.invalid", 80)
   t:equal(value, nil)
@@ -104,7 +103,7 @@ check.test("a name that does not resolve", function(t)
   end
 end)
 
-check.test("a name that no one waits for any more", function(t)
+rt.test("a name that no one waits for any more", function(t)
   for _ = 1, 10 do
     local task = rt.spawn(function() return net.resolve("localhost", 80) end)
     rt.yield()
@@ -115,7 +114,7 @@ check.test("a name that no one waits for any more", function(t)
   t:ok(net.resolve("localhost", 80), "the next one is fine")
 end)
 
-check.test("what is no address fails with it in the message", function(t)
+rt.test("what is no address fails with it in the message", function(t)
   local long = ("x"):rep(300)
   for _, text in ipairs {
     "", ":", "nonsense", "127.0.0.1", "127.0.0.1:", ":80x", "127.0.0.1:99999", "127.0.0.1:-1", "127.0.0.1:80x",
@@ -131,13 +130,13 @@ check.test("what is no address fails with it in the message", function(t)
   end
 end)
 
-check.test("a NUL byte does not cut an address off", function(t)
+rt.test("a NUL byte does not cut an address off", function(t)
   local value, message = net.udp.bind("127.0.0.1:0\0junk")
   t:equal(value, nil)
   t:equal(type(message), "string")
 end)
 
-check.test("hosts that are none, with a port apart", function(t)
+rt.test("hosts that are none, with a port apart", function(t)
   for _, host in ipairs {"127.0.0.1:80", "[::1]:80", "[127.0.0.1]", "[", " "} do
     local value, message, code = net.udp.bind(host, 0)
     if value ~= nil then error(("%q was taken for a host"):format(host)) end
@@ -146,7 +145,7 @@ check.test("hosts that are none, with a port apart", function(t)
   end
 end)
 
-check.test("wrong types raise, naming function and argument", function(t)
+rt.test("wrong types raise, naming function and argument", function(t)
   local functions = {bind = net.udp.bind, listen = net.tcp.listen, connect = net.tcp.connect, resolve = net.resolve}
   for name, fn in pairs(functions) do
     local function raises(message, ...)
@@ -167,5 +166,3 @@ check.test("wrong types raise, naming function and argument", function(t)
   t:error(function() net.udp.bind("127.0.0.1", {}) end, "bad argument #2 to 'bind' (number expected, got table)")
   t:error(function() net.resolve("127.0.0.1", {}) end, "bad argument #2 to 'resolve' (number expected, got table)")
 end)
-
-check.finish()

@@ -2,10 +2,9 @@
 -- C functions that wait, the FFI, which does not, and coroutines that tasks pass around.
 
 local rt = require "rt"
-local check = require "check"
 local ways = require "await_ways"
 
-local folder, remove_folder = ways.folder()
+local folder = require("folder")()
 local hot = ways.hot
 local ETIMEDOUT, ECANCELED = 110, 125
 
@@ -77,33 +76,9 @@ local function c_functions(t, count, rounds)
   t:ok(ways.carriers() <= 1)
 end
 
-local function test_c_functions(mode)
-  check.test("C functions that wait, " .. mode, function(t) c_functions(t, math.ceil(ways.TASKS / 4), ways.ROUNDS) end)
-
-  check.test("C functions that wait are cancelled, " .. mode, function(t)
-    local module = require "await_module"
-    for _, fn in ipairs({
-      function() module.sleep(1e6) end,
-      function() module.call(function() module.sleep(1e6) end) end,
-      function() module.call(rt.sleep, 1e6) end,
-      function()
-        local ok, err = module.protect(module.sleep, 1e6)
-        error(ok or err)
-      end,
-      function() coroutine.wrap(function() module.sleep(1e6) end)() end,
-    }) do
-      local task = rt.spawn(fn)
-      rt.yield()
-      task:cancel()
-      local ok, err = task:join()
-      t:equal(ok, false)
-      t:ok(err == rt.cancelled or tostring(err):find("ECANCELED"), tostring(err))
-    end
-  end)
-end
-
 build_module()
-check.test("the binary has every function of the C headers", function(t)
+
+rt.test("the binary has every function of the C headers", function(t)
   local ffi = require "ffi"
   local source = os.getenv("RT_SOURCE") or "."
   local pipe = io.popen(("cat '%s'/include/rt/*.h '%s/include/rtlua.h'"):format(source, source))
@@ -132,7 +107,7 @@ local function run_child(code)
   return ok, output
 end
 
-check.test("the FFI does not wait", function(t)
+rt.test("the FFI does not wait", function(t)
   local ok, output = run_child([[
     local rt, ffi = require "rt", require "ffi"
     ffi.cdef "int await_module_yields(int); int64_t await_module_sleep(int64_t); int rt_sleep(int64_t);"
@@ -174,14 +149,14 @@ end)
 
 -- ---- Coroutines that are tasks', and other people's ----
 
-check.test("a coroutine goes from task to task", function(t)
+rt.test("a coroutine goes from task to task", function(t)
   local co = coroutine.wrap(function(x)
     while true do x = coroutine.yield(ways.await(x) + ways.sleep(1)) end
   end)
   for i = 1, 100 do t:equal(rt.spawn(co, i):await(), i + 1) end
 end)
 
-check.test("a coroutine that waits cannot be resumed by another task", function(t)
+rt.test("a coroutine that waits cannot be resumed by another task", function(t)
   local co = coroutine.create(function() return rt.sleep(0.005) and 1 end)
   local task = rt.spawn(coroutine.resume, co)
   rt.yield()
@@ -194,7 +169,7 @@ check.test("a coroutine that waits cannot be resumed by another task", function(
 end)
 
 -- A mistake, which must not cost more than the task that it is made with.
-check.test("the coroutine of a task is resumed by another", function(t)
+rt.test("the coroutine of a task is resumed by another", function(t)
   local co
   local task = rt.spawn(function()
     co = coroutine.running()
@@ -210,19 +185,19 @@ check.test("the coroutine of a task is resumed by another", function(t)
   t:equal(rt.spawn(ways.yield, 5):await(), 5)
 end)
 
-check.test("an environment that a task has set for itself ends with it", function(t)
+rt.test("an environment that a task has set for itself ends with it", function(t)
   rt.spawn(function() setfenv(0, {}) end):await()
   local globals = rt.spawn(function() return loadstring("return _G, print")() end)
   t:equal(globals:await(), _G)
 end)
 
-check.test("coroutine.yield of the task itself is an error", function(t)
+rt.test("coroutine.yield of the task itself is an error", function(t)
   local ok, err = rt.spawn(coroutine.yield):join()
   t:equal(ok, false)
   t:ok(tostring(err):find("yield", 1, true))
 end)
 
-check.test("a debug hook that waits leaves the other tasks alone", function(t)
+rt.test("a debug hook that waits leaves the other tasks alone", function(t)
   local function work()
     local sum = 0
     for i = 1, 200 do
@@ -247,7 +222,7 @@ check.test("a debug hook that waits leaves the other tasks alone", function(t)
   t:ok(hooked > 100)
 end)
 
-check.test("debug hooks wait", function(t)
+rt.test("debug hooks wait", function(t)
   local count, tasks = 0, {}
   debug.sethook(function()
     count = count + 1
@@ -269,7 +244,7 @@ check.test("debug hooks wait", function(t)
 end)
 
 -- A Lua callback of C code that was called through the FFI may wait, as it is never compiled.
-check.test("callbacks of the FFI wait", function(t)
+rt.test("callbacks of the FFI wait", function(t)
   local ffi = require "ffi"
   ffi.cdef "int await_module_calls(int (*callback)(int), int n);"
   local module = ffi.load(folder .. "/await_module.so")
@@ -294,13 +269,27 @@ check.test("callbacks of the FFI wait", function(t)
   stop()
 end)
 
-if jit.status() then
-  test_c_functions("JIT as it is")
-  require("jit.opt").start("hotloop=2", "hotexit=1")
-  test_c_functions("JIT at its most eager")
-else
-  test_c_functions("JIT off")
-end
-remove_folder("await_module.so")
+ways.each_mode(function()
+  rt.test("C functions that wait", function(t) c_functions(t, math.ceil(ways.TASKS / 4), ways.ROUNDS) end)
 
-check.finish()
+  rt.test("C functions that wait are cancelled", function(t)
+    local module = require "await_module"
+    for _, fn in ipairs({
+      function() module.sleep(1e6) end,
+      function() module.call(function() module.sleep(1e6) end) end,
+      function() module.call(rt.sleep, 1e6) end,
+      function()
+        local ok, err = module.protect(module.sleep, 1e6)
+        error(ok or err)
+      end,
+      function() coroutine.wrap(function() module.sleep(1e6) end)() end,
+    }) do
+      local task = rt.spawn(fn)
+      rt.yield()
+      task:cancel()
+      local ok, err = task:join()
+      t:equal(ok, false)
+      t:ok(err == rt.cancelled or tostring(err):find("ECANCELED"), tostring(err))
+    end
+  end)
+end)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- For await_test: the places where Lua calls Lua. Each is fn(wait, x) -> a number that depends on x
--- and on what the waits gave. open() makes the files that some need, and close() removes them.
+-- and on what the waits gave.
 
 local ways = require "await_ways"
 
@@ -233,7 +233,7 @@ place("load reader", function(wait, x)
   return fn() + x
 end)
 
-local folder, remove_folder
+local folder = require("folder")()
 place("dofile", function(wait, x)
   AWAIT_WAIT = AWAIT_WAIT or {} -- luacheck: ignore
   AWAIT_WAIT[#AWAIT_WAIT + 1] = {wait, x} -- luacheck: ignore
@@ -377,14 +377,9 @@ place("closures of a loop", function(wait, x)
   return sum
 end)
 
-local function open()
-  folder, remove_folder = ways.folder()
-  -- The function is taken before the first wait: other tasks run the file as well.
-  ways.write(folder .. "/chunk.lua",
-    "local mine = table.remove(AWAIT_WAIT)\nlocal wait, x = mine[1], mine[2]\nreturn wait(x) * 2\n")
-  ways.write(folder .. "/values.lua", "local wait, x = ...\nlocal y = wait(x)\nreturn y + wait(y)\n")
-end
+-- The function is taken before the first wait: other tasks run the file as well.
+ways.write(folder .. "/chunk.lua",
+  "local mine = table.remove(AWAIT_WAIT)\nlocal wait, x = mine[1], mine[2]\nreturn wait(x) * 2\n")
+ways.write(folder .. "/values.lua", "local wait, x = ...\nlocal y = wait(x)\nreturn y + wait(y)\n")
 
-local function close() remove_folder("chunk.lua", "values.lua") end
-
-return {names = names, places = places, open = open, close = close}
+return {names = names, places = places}

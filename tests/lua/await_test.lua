@@ -3,7 +3,6 @@
 -- collections between, compiled and not. See also await_c_test.lua and stress/.
 
 local rt = require "rt"
-local check = require "check"
 local all = require "await_places"
 local ways = require "await_ways"
 
@@ -42,8 +41,8 @@ local function run_place(t, name)
   t:equal(sum, TASKS * (TASKS + 1) / 2)
 end
 
-local function matrix(mode)
-  check.test("results: every place, " .. mode, function(t)
+local function matrix()
+  rt.test("results: every place", function(t)
     local stop_server = ways.serve()
     local stop_collector = ways.collector(0.002)
     for _, name in ipairs(names) do run_place(t, name) end
@@ -56,7 +55,7 @@ local function matrix(mode)
   end)
 
   -- An error after the wait comes out of the place exactly as it does without the wait.
-  check.test("errors: every place, " .. mode, function(t)
+  rt.test("errors: every place", function(t)
     local stop_collector = ways.collector(0.001)
     for _, name in ipairs(names) do
       local fn, tag = places[name], setmetatable({}, {__tostring = function() return "tag" end})
@@ -89,7 +88,7 @@ local function matrix(mode)
   end)
 
   -- Cancelled in the place: raised at the wait, and again at the next one.
-  check.test("cancellation: every place, " .. mode, function(t)
+  rt.test("cancellation: every place", function(t)
     local count = math.min(TASKS, 50)
     for _, name in ipairs(names) do
       local fn = places[name]
@@ -127,7 +126,7 @@ local function matrix(mode)
   end)
 
   -- rt.timeout around the place; after it the task waits as before.
-  check.test("timeouts: every place, " .. mode, function(t)
+  rt.test("timeouts: every place", function(t)
     local count = math.min(TASKS, 20)
     for _, name in ipairs(names) do
       local fn, tasks = places[name], {}
@@ -157,14 +156,13 @@ local function matrix(mode)
   end)
 end
 
-all.open()
-local jit_on = jit.status()
-if jit_on then
-  matrix("JIT as it is")
-  jit.flush()
-  require("jit.opt").start("hotloop=2", "hotexit=1")
-  matrix("JIT at its most eager")
-  check.test("traces were stitched around waits", function(t)
+ways.each_mode(matrix)
+
+if jit.status() then
+  rt.test("traces are stitched around waits", function(t)
+    local stop_server = ways.serve()
+    for i = 1, #names, 4 do run_place(t, names[i]) end
+    stop_server()
     local stitched, util = 0, require "jit.util"
     for trace = 1, 4000 do
       local info = util.traceinfo(trace)
@@ -172,8 +170,8 @@ if jit_on then
     end
     t:ok(stitched > 10, ("only %d"):format(stitched))
   end)
-  require("jit.opt").start("hotloop=56", "hotexit=10")
-  check.test("results: while another task flushes all traces", function(t)
+
+  rt.test("results: while another task flushes all traces", function(t)
     local stop_server = ways.serve()
     local stop = false
     local flusher = rt.spawn(function()
@@ -187,9 +185,4 @@ if jit_on then
     flusher:await()
     stop_server()
   end)
-else
-  matrix("JIT off")
 end
-all.close()
-
-check.finish()

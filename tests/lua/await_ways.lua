@@ -115,15 +115,18 @@ function ways.collector(every)
   end
 end
 
--- A folder of its own; gives the path, and a function that removes it with the named files.
-function ways.folder()
-  local folder = os.tmpname()
-  os.remove(folder)
-  assert(os.execute("mkdir '" .. folder .. "'") == 0)
-  return folder, function(...)
-    for i = 1, select("#", ...) do os.remove(folder .. "/" .. select(i, ...)) end
-    os.remove(folder)
-  end
+-- Runs declare() once for each way in which LuaJIT may compile the tests that it declares.
+function ways.each_mode(declare)
+  if not jit.status() then return rt.describe("JIT off", declare) end
+  rt.describe("JIT as it is", declare)
+  rt.describe("JIT at its most eager", function()
+    rt.before_each(function()
+      jit.flush()
+      require("jit.opt").start("hotloop=2", "hotexit=1")
+    end)
+    rt.after_each(function() require("jit.opt").start("hotloop=56", "hotexit=10") end)
+    declare()
+  end)
 end
 
 -- Writes a file.

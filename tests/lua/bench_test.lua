@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- rtlua bench: what it finds, runs, prints and refuses. Nothing here depends on how long something takes.
 
-local check = require "check"
+local rt = require "rt"
 local program = require "program"
 
 local QUICK = "bench --time=0.001 --samples=5 "
@@ -42,7 +42,7 @@ rt.bench("loop", function(b)
 end)
 ]]
 
-check.test("a row for each benchmark", function(t)
+rt.test("a row for each benchmark", function(t)
   with_bench(PLAIN, function(folder)
     local result = program.rt(QUICK .. folder)
     t:equal(result.code, 0)
@@ -61,7 +61,7 @@ check.test("a row for each benchmark", function(t)
   end)
 end)
 
-check.test("which files are run", function(t)
+rt.test("which files are run", function(t)
   local declare = "require 'rt'.bench('%s', function() end)"
   with_folder({
     ["b_bench.lua"] = declare:format("in b"),
@@ -81,7 +81,7 @@ check.test("which files are run", function(t)
   end)
 end)
 
-check.test("--filter", function(t)
+rt.test("--filter", function(t)
   with_bench(PLAIN, function(folder)
     local result = program.rt(QUICK .. "--filter=join " .. folder)
     has(result.stdout, "spawn and join")
@@ -92,7 +92,7 @@ check.test("--filter", function(t)
   end)
 end)
 
-check.test("--json", function(t)
+rt.test("--json", function(t)
   with_bench("rt.bench('a \"quoted\\\\ \\1name', {bytes = 8}, function(b) local x for i = 1, b.n do x = {} end return x end)",
     function(folder)
       local out = program.rt(QUICK .. "--json " .. folder).stdout
@@ -107,7 +107,7 @@ check.test("--json", function(t)
     end)
 end)
 
-check.test("what is allocated is counted, unless the timer is stopped", function(t)
+rt.test("what is allocated is counted, unless the timer is stopped", function(t)
   with_bench([[
     local kept
     rt.bench("nothing", function(b) for i = 1, b.n do end end)
@@ -129,7 +129,7 @@ check.test("what is allocated is counted, unless the timer is stopped", function
   end)
 end)
 
-check.test("b.n operations, in a task, as often as there are samples", function(t)
+rt.test("b.n operations, in a task, as often as there are samples", function(t)
   with_bench([[
     local runs, last = 0, 0
     rt.bench("counted", {samples = 7, time = 0.001}, function(b)
@@ -146,7 +146,7 @@ check.test("b.n operations, in a task, as often as there are samples", function(
   end)
 end)
 
-check.test("a benchmark that fails, and a file that does", function(t)
+rt.test("a benchmark that fails, and a file that does", function(t)
   with_folder({
     ["a_bench.lua"] = "local rt = require 'rt' rt.bench('fails', function() error('oops') end) " ..
       "rt.bench('works', function() end)",
@@ -164,7 +164,7 @@ check.test("a benchmark that fails, and a file that does", function(t)
   end)
 end)
 
-check.test("runtimes side by side", function(t)
+rt.test("runtimes side by side", function(t)
   with_bench(PLAIN .. "rt.bench('elsewhere', {runtime = 'other'}, function() end)", function(folder)
     local result = program.rt(QUICK .. "--runtime=native,native " .. folder)
     t:equal(result.code, 0)
@@ -176,7 +176,7 @@ check.test("runtimes side by side", function(t)
   end)
 end)
 
-check.test("--save and --compare", function(t)
+rt.test("--save and --compare", function(t)
   with_bench(PLAIN, function(folder)
     local there = ("cd %s && %s %s"):format(folder, program.quote(program.rtlua), QUICK)
     t:equal(program.run(there .. "--save=one").code, 0)
@@ -192,7 +192,7 @@ check.test("--save and --compare", function(t)
   end)
 end)
 
-check.test("wrong arguments give 2 and run nothing", function(t)
+rt.test("wrong arguments give 2 and run nothing", function(t)
   with_bench("os.exit(9)", function(folder)
     for option, message in pairs {
       ["--runtime=nonsense"] = "unknown runtime 'nonsense'",
@@ -213,7 +213,7 @@ check.test("wrong arguments give 2 and run nothing", function(t)
   end)
 end)
 
-check.test("--help", function(t)
+rt.test("--help", function(t)
   local result = program.rt("bench --help")
   t:equal(result.code, 0)
   for _, word in ipairs {"usage: rtlua bench", "--runtime=", "native", "--save=", "--compare=", "--filter=", "--json"} do
@@ -222,22 +222,39 @@ check.test("--help", function(t)
   has(program.rt("--help").stdout, "bench")
 end)
 
-check.test("where nobody measures, declaring does nothing", function(t)
+rt.test("where nobody measures, declaring does nothing", function(t)
   t:equal(program.eval("require 'rt'.bench('x', function() print(1) end)").stdout, "")
 end)
 
-check.test("misuse of rt.bench", function(t)
-  local rt = require "rt"
-  local function nop() end
-  t:error(function() rt.bench() end, "bad argument #1 to 'bench' (string expected, got nil)")
-  t:error(function() rt.bench("x") end, "function expected")
-  t:error(function() rt.bench("x", 5, nop) end, "bad argument #2 to 'bench' (table expected, got number)")
-  t:error(function() rt.bench("x", {speed = 1}, nop) end, "no option 'speed'")
-  for key, value in pairs {time = -1, samples = 0.5, bytes = 1 / 0, runtime = 5} do
-    t:error(function() rt.bench("x", {[key] = value}, nop) end, ("bad value for the option '%s'"):format(key))
+-- In a program: in a file of tests, rt.bench does nothing.
+rt.test("misuse of rt.bench", function(t)
+  local result = program.script([[
+local rt = require "rt"
+local function nop() end
+local function try(...)
+  local arguments = {...}
+  print(select(2, pcall(function() rt.bench(unpack(arguments, 1, 3)) end)))
+end
+try()
+try("x")
+try("x", 5, nop)
+try("x", {speed = 1}, nop)
+try("x", {time = -1}, nop)
+try("x", {samples = 0.5}, nop)
+try("x", {bytes = 1 / 0}, nop)
+try("x", {runtime = 5}, nop)
+]])
+  t:equal(result.stderr, "")
+  local lines = {}
+  for line in result.stdout:gmatch("[^\n]+") do lines[#lines + 1] = line end
+  local expected = {
+    "bad argument #1 to 'bench' (string expected, got nil)", "function expected",
+    "bad argument #2 to 'bench' (table expected, got number)", "no option 'speed'", "bad value for the option 'time'",
+    "bad value for the option 'samples'", "bad value for the option 'bytes'", "bad value for the option 'runtime'",
+  }
+  t:equal(#lines, #expected)
+  for i, line in ipairs(lines) do
+    has(line, result.path:match("[^/]*$") .. ":5: ")
+    has(line, expected[i])
   end
-  local err = t:error(function() rt.bench("x", {time = 0}, nop) end)
-  has(err, "bench_test.lua:")
 end)
-
-check.finish()

@@ -2,12 +2,12 @@
 -- Cancellation and bad input of tasks: a clear error each, no hang; and faults that other systems had.
 
 local rt = require "rt"
-local check = require "check"
 local program = require "program"
 local pairs_of = require "tcp_pair"
+local failure = require "failure"
 
 local net = rt.net
-local test = check.test
+local test = rt.test
 local HERE = "cancel_test.lua:"
 
 local function yield_times(count)
@@ -127,12 +127,12 @@ test("cancel gives true, or says that the task has ended", function(t)
   t:equal(task:cancel(), true)
   t:equal(task:cancel(), true)
   t:equal(task:await(), "result")
-  t:failure("the task has ended", "ESRCH", task:cancel())
+  failure("the task has ended", "ESRCH", task:cancel())
   t:equal(task:status(), "done")
   t:equal(task:await(), "result")
   local failed = rt.spawn(error, "boom")
   failed:join()
-  t:failure("the task has ended", "ESRCH", failed:cancel())
+  failure("the task has ended", "ESRCH", failed:cancel())
   t:equal(failed:status(), "failed")
 end)
 
@@ -309,5 +309,3 @@ test("100,000 spawns with 100,000 tasks runnable", function(t)
   end
   t:equal(ran, 3 * MANY)
 end)
-
-check.finish()

@@ -2,30 +2,13 @@
 -- rt.sync: channels.
 
 local rt = require "rt"
-local check = require "check"
+local failure = require "failure"
+local support = require "tasks"
 
 local sync = rt.sync
+local settle, spawn_all, await_all, many = support.settle, support.spawn_all, support.await_all, support.many
 
--- Lets all that can run do so until they wait.
-local function settle()
-  for _ = 1, 5 do rt.yield() end
-end
-
-local function spawn_all(count, fn)
-  local tasks = {}
-  for i = 1, count do tasks[i] = rt.spawn(fn, i) end
-  return tasks
-end
-
-local function await_all(tasks)
-  for _, task in ipairs(tasks) do task:await() end
-end
-
--- Under a sanitizer the same with fewer tasks.
-local sanitizer = os.getenv("RT_SANITIZER")
-local many = sanitizer and sanitizer ~= "" and sanitizer ~= "none" and 1000 or 10000
-
-check.test("a rendezvous hands over, in both orders of arrival", function(t)
+rt.test("a rendezvous hands over, in both orders of arrival", function(t)
   local ch, sent = sync.channel(), false
   local sender = rt.spawn(function()
     local result = ch:send("first")
@@ -46,7 +29,7 @@ check.test("a rendezvous hands over, in both orders of arrival", function(t)
   t:equal(ch:capacity(), 0)
 end)
 
-check.test("a buffer takes as much as it holds", function(t)
+rt.test("a buffer takes as much as it holds", function(t)
   local ch = sync.channel(2)
   t:equal(ch:send(1), true)
   t:equal(ch:send(2), true)
@@ -61,7 +44,7 @@ check.test("a buffer takes as much as it holds", function(t)
   t:equal(ch:recv(), 3)
 end)
 
-check.test("results are exactly that many", function(t)
+rt.test("results are exactly that many", function(t)
   local ch = sync.channel(1)
   t:equal(select("#", ch:send(1)), 1)
   t:equal(select("#", ch:recv()), 1)
@@ -75,7 +58,7 @@ check.test("results are exactly that many", function(t)
   t:equal(select("#", sync.mutex():lock()), 1)
 end)
 
-check.test("values of all types come out as they went in", function(t)
+rt.test("values of all types come out as they went in", function(t)
   local ffi = require "ffi"
   local ch = sync.channel(100)
   local values = {false, true, 0, -1.5, math.huge, "", "text\0text", {}, print, function() end, coroutine.create(print),
@@ -95,56 +78,56 @@ check.test("values of all types come out as they went in", function(t)
   t:equal(nan ~= nan, true)
 end)
 
-check.test("try_send and try_recv do not wait", function(t)
+rt.test("try_send and try_recv do not wait", function(t)
   local ch = sync.channel(1)
-  t:failure("would block", "EAGAIN", ch:try_recv())
+  failure("would block", "EAGAIN", ch:try_recv())
   t:equal(ch:try_send("a"), true)
-  t:failure("would block", "EAGAIN", ch:try_send("b"))
+  failure("would block", "EAGAIN", ch:try_send("b"))
   t:equal(ch:try_recv(), "a")
   ch:close()
-  t:failure("closed", "EPIPE", ch:try_send("c"))
-  t:failure("closed", "EOF", ch:try_recv())
+  failure("closed", "EPIPE", ch:try_send("c"))
+  failure("closed", "EOF", ch:try_recv())
   local rendezvous = sync.channel(0)
-  t:failure("would block", "EAGAIN", rendezvous:try_send(1))
+  failure("would block", "EAGAIN", rendezvous:try_send(1))
   local receiver = rt.spawn(function() return rendezvous:recv() end)
   settle()
   t:equal(rendezvous:try_send(2), true)
   t:equal(receiver:await(), 2)
 end)
 
-check.test("closing: what is there is received, those who wait give up", function(t)
+rt.test("closing: what is there is received, those who wait give up", function(t)
   local ch = sync.channel(1)
   ch:send("kept")
   local sender = rt.spawn(function() return ch:send("refused") end)
   settle()
   t:equal(ch:close(), true)
-  t:failure("closed", "EPIPE", sender:await())
-  t:failure("closed", "EALREADY", ch:close())
-  t:failure("closed", "EPIPE", ch:send("late"))
+  failure("closed", "EPIPE", sender:await())
+  failure("closed", "EALREADY", ch:close())
+  failure("closed", "EPIPE", ch:send("late"))
   t:equal(ch:recv(), "kept")
-  t:failure("closed", "EOF", ch:recv())
+  failure("closed", "EOF", ch:recv())
   local empty = sync.channel()
   local receiver = rt.spawn(function() return empty:recv() end)
   settle()
   empty:close()
-  t:failure("closed", "EOF", receiver:await())
+  failure("closed", "EOF", receiver:await())
 end)
 
-check.test("timeouts", function(t)
+rt.test("timeouts", function(t)
   local ch = sync.channel(0)
-  t:failure("timeout", "ETIMEDOUT", ch:recv(0.001))
-  t:failure("timeout", "ETIMEDOUT", ch:send(1, 0.001))
-  t:failure("timeout", "ETIMEDOUT", ch:send(1, -1))
-  t:failure("would block", "EAGAIN", ch:try_recv())
+  failure("timeout", "ETIMEDOUT", ch:recv(0.001))
+  failure("timeout", "ETIMEDOUT", ch:send(1, 0.001))
+  failure("timeout", "ETIMEDOUT", ch:send(1, -1))
+  failure("would block", "EAGAIN", ch:try_recv())
   local sender = rt.spawn(function() return ch:send("in time", 60) end)
   t:equal(ch:recv(math.huge), "in time")
   t:equal(sender:await(), true)
-  t:failure("timeout", "ETIMEDOUT", rt.timeout(0.001, function() return ch:recv() end))
+  failure("timeout", "ETIMEDOUT", rt.timeout(0.001, function() return ch:recv() end))
   local results = {rt.timeout(0.001, function() return ch:recv(0.0001) end)}
   t:equal(results[3], "ETIMEDOUT")
 end)
 
-check.test("iter ends when the channel is closed and empty", function(t)
+rt.test("iter ends when the channel is closed and empty", function(t)
   local ch = sync.channel(2)
   rt.spawn(function()
     for i = 1, 10 do ch:send(i) end
@@ -159,7 +142,7 @@ check.test("iter ends when the channel is closed and empty", function(t)
   for _ in ch:iter() do t:ok(false, "nothing is left") end
 end)
 
-check.test("a channel that is dropped lets go of the values in it", function(t)
+rt.test("a channel that is dropped lets go of the values in it", function(t)
   local weak = setmetatable({}, {__mode = "k"})
   local function count()
     collectgarbage()
@@ -178,8 +161,8 @@ check.test("a channel that is dropped lets go of the values in it", function(t)
   t:equal(count(), 5)
   ch:recv()
   t:equal(count(), 4)
-  t:failure("would block", "EAGAIN", sync.channel():try_send(value()))
-  t:failure("timeout", "ETIMEDOUT", sync.channel():send(value(), 0.001))
+  failure("would block", "EAGAIN", sync.channel():try_send(value()))
+  failure("timeout", "ETIMEDOUT", sync.channel():send(value(), 0.001))
   t:equal(count(), 4)
   ch = nil -- luacheck: ignore
   t:equal(count(), 0)
@@ -192,7 +175,7 @@ check.test("a channel that is dropped lets go of the values in it", function(t)
   t:equal(count(), 0)
 end)
 
-check.test("a value that was not sent is let go of while the channel lives", function(t)
+rt.test("a value that was not sent is let go of while the channel lives", function(t)
   local weak = setmetatable({}, {__mode = "v"})
   local ch, closed = sync.channel(), sync.channel()
   closed:close()
@@ -226,7 +209,7 @@ check.test("a value that was not sent is let go of while the channel lives", fun
   t:equal(ch:count(), 0)
 end)
 
-check.test("many tasks on one rendezvous: in order, nothing lost", function(t)
+rt.test("many tasks on one rendezvous: in order, nothing lost", function(t)
   local ch = sync.channel()
   local senders = spawn_all(many, function(i) ch:send(i) end)
   settle()
@@ -237,7 +220,7 @@ check.test("many tasks on one rendezvous: in order, nothing lost", function(t)
   await_all(senders)
 end)
 
-check.test("many senders and receivers on one rendezvous: each value once", function(t)
+rt.test("many senders and receivers on one rendezvous: each value once", function(t)
   local ch, got, count = sync.channel(), {}, 0
   local receivers = spawn_all(10, function()
     for value in ch:iter() do
@@ -251,7 +234,7 @@ check.test("many senders and receivers on one rendezvous: each value once", func
   t:equal(count, many)
 end)
 
-check.test("a debug hook in between the steps of a wait does no harm", function(t)
+rt.test("a debug hook in between the steps of a wait does no harm", function(t)
   local ch, inner = sync.channel(), sync.channel(1)
   local sum, hooked = 0, 0
   local receiver = rt.spawn(function()
@@ -269,5 +252,3 @@ check.test("a debug hook in between the steps of a wait does no harm", function(
   t:equal(sum, 5050)
   t:ok(hooked > 100)
 end)
-
-check.finish()

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- rtlua, the command: its options and ways to run code, compared with luajit where both promise the same.
 
-local check = require "check"
+local rt = require "rt"
 local program = require "program"
 local rtlua = program.quote(program.rtlua)
 
@@ -38,7 +38,7 @@ for i = low, high do print(i, i <= -1 and (arg[i]:match("[^/]*$"):gsub("^luajit$
 print(select("#", ...), ...)
 ]]
 
-check.test("a script, its arguments, and arg", function(t)
+rt.test("a script, its arguments, and arg", function(t)
   with_script(show_arg, function(path)
     same(t, path)
     same(t, path .. " a 'b c' '' -e --help")
@@ -50,7 +50,7 @@ check.test("a script, its arguments, and arg", function(t)
   end)
 end)
 
-check.test("-e", function(t)
+rt.test("-e", function(t)
   same(t, "-e 'print(1)'")
   same(t, "-e'print(1)'")
   same(t, "-e 'x = 1' -e 'print(x)'")
@@ -61,7 +61,7 @@ check.test("-e", function(t)
   with_script("print('script')", function(path) same(t, "-e 'error(1)' " .. path) end)
 end)
 
-check.test("standard input", function(t)
+rt.test("standard input", function(t)
   same(t, "-", "print('from stdin', ...)")
   same(t, "- a b", "print('from stdin', ...)")
   same(t, "- a b", show_arg)
@@ -71,11 +71,11 @@ check.test("standard input", function(t)
   same(t, "-", "")
 end)
 
-check.test("a script that reads the rest of standard input", function(t)
+rt.test("a script that reads the rest of standard input", function(t)
   with_script("print(io.read('*a'))", function(path) same(t, path, "data\nmore") end)
 end)
 
-check.test("a first line for the system", function(t)
+rt.test("a first line for the system", function(t)
   local path = program.file("#!/usr/bin/env rtlua\nprint('run by itself', ...)\nerror('line 3')", ".lua")
   same(t, path .. " a")
   os.execute(("sed -i '1s|.*|#!%s|' %s && chmod +x %s"):format(program.rtlua, path, path))
@@ -85,7 +85,7 @@ check.test("a first line for the system", function(t)
   has(result.stderr, path .. ":3: line 3")
 end)
 
-check.test("a script that is missing, a folder, or has an error in it", function(t)
+rt.test("a script that is missing, a folder, or has an error in it", function(t)
   local result = same(t, "no-such-script.lua")
   t:equal(result.stderr, "rtlua: cannot open no-such-script.lua: No such file or directory\n")
   same(t, "/")
@@ -97,7 +97,7 @@ check.test("a script that is missing, a folder, or has an error in it", function
   same(t, "-e 'for'")
 end)
 
-check.test("bytecode is a script too", function(t)
+rt.test("bytecode is a script too", function(t)
   with_script("print('compiled', ...)", function(path)
     local compiled = path .. "bc"
     t:equal(os.execute(("luajit -b %s %s"):format(path, compiled)), 0)
@@ -106,13 +106,13 @@ check.test("bytecode is a script too", function(t)
   end)
 end)
 
-check.test("an empty script, and one without a line ending", function(t)
+rt.test("an empty script, and one without a line ending", function(t)
   with_script("", function(path) same(t, path) end)
   with_script("print(1)", function(path) same(t, path) end)
   with_script("return 5", function(path) same(t, path) end)
 end)
 
-check.test("errors of every shape", function(t)
+rt.test("errors of every shape", function(t)
   for _, code in ipairs {
     "error('x')", "error('x', 0)", "error('x', 2)", "error(42)", "local x = nil; x()", "x.y = 1", "('x')()",
     "assert(false)", "assert(nil, 'message')", "string.rep()", "print(#nil)", "error('two\\nlines')",
@@ -123,7 +123,7 @@ check.test("errors of every shape", function(t)
   end
 end)
 
-check.test("-l", function(t)
+rt.test("-l", function(t)
   same(t, "-l no.such.module")
   same(t, "-l jit.util -e 'print(package.loaded[\"jit.util\"] ~= nil)'")
   local folder = os.tmpname()
@@ -140,7 +140,7 @@ check.test("-l", function(t)
   t:equal(program.rt("-l rt.net -e 'print(package.loaded[\"rt.net\"] ~= nil)'").stdout, "true\n")
 end)
 
-check.test("-j and -O", function(t)
+rt.test("-j and -O", function(t)
   same(t, "-joff -e 'print((jit.status()))'")
   same(t, "-j off -e 'print((jit.status()))'")
   same(t, "-jon -e 'print((jit.status()))'")
@@ -153,7 +153,7 @@ check.test("-j and -O", function(t)
   t:equal(program.rt("-jnonsense -e 'print(1)'").code, 1)
 end)
 
-check.test("LUA_PATH and LUA_CPATH", function(t)
+rt.test("LUA_PATH and LUA_CPATH", function(t)
   local path = program.file("return 'found'", ".lua")
   local folder, name = path:match("^(.*)/(.*)%.lua$")
   local command = "LUA_PATH='%s/?.lua;;' %s -e 'print(require(%q), #package.path)'"
@@ -166,7 +166,7 @@ check.test("LUA_PATH and LUA_CPATH", function(t)
   t:equal(ours.stdout, "./nowhere/?.so\n")
 end)
 
-check.test("-v and --version", function(t)
+rt.test("-v and --version", function(t)
   for _, option in ipairs {"-v", "--version"} do
     local result = program.rt(option)
     t:equal(result.code, 0)
@@ -178,7 +178,7 @@ check.test("-v and --version", function(t)
   t:equal(result.stdout:match("\n(%S+)\n$"), version)
 end)
 
-check.test("--help", function(t)
+rt.test("--help", function(t)
   local result = program.rt("--help")
   t:equal(result.code, 0)
   for _, word in ipairs {"-e", "-l", "-j", "-O", "-v", "--runtime=", "--workers=", "--help", "native"} do
@@ -187,7 +187,7 @@ check.test("--help", function(t)
   t:equal(result.stderr, "")
 end)
 
-check.test("--runtime and --workers", function(t)
+rt.test("--runtime and --workers", function(t)
   t:equal(program.rt("--runtime=native -e 'print(require \"rt\".runtime())'").stdout, "native\n")
   t:equal(program.rt("--workers=1 -e 'print(1)'").stdout, "1\n")
   t:equal(program.rt("run --runtime=native --workers=2 -e 'print(1)'").stdout, "1\n")
@@ -201,14 +201,14 @@ check.test("--runtime and --workers", function(t)
   has(program.rt("--workers=257 x.lua").stderr, "--workers takes a number from 1 to 256, not '257'")
 end)
 
-check.test("the script chooses a runtime", function(t)
+rt.test("the script chooses a runtime", function(t)
   t:equal(program.eval("require 'rt'.runtime 'native' print(1)").stdout, "1\n")
   local result = program.eval("require 'rt'.runtime 'nonsense'")
   t:equal(result.code, 1)
   has(result.stderr, "unknown runtime 'nonsense'")
 end)
 
-check.test("options that there are not", function(t)
+rt.test("options that there are not", function(t)
   for _, option in ipairs {"-x", "-z5", "--nonsense", "-vx", "---"} do
     local result = program.rt(option .. " -e 'print(1)'")
     if result.code ~= 1 or result.stdout ~= "" then error(option .. " was accepted") end
@@ -222,7 +222,7 @@ check.test("options that there are not", function(t)
   end
 end)
 
-check.test("a script named run", function(t)
+rt.test("a script named run", function(t)
   local folder = os.tmpname()
   os.remove(folder)
   os.execute("mkdir " .. folder)
@@ -234,13 +234,13 @@ check.test("a script named run", function(t)
   os.execute("rm -r " .. folder)
 end)
 
-check.test("many arguments", function(t)
+rt.test("many arguments", function(t)
   with_script("print(select('#', ...), #arg)", function(path)
     t:equal(program.run(("seq 1 5000 | xargs %s %s"):format(rtlua, path)).stdout, "5000\t5000\n")
   end)
 end)
 
-check.test("everything is a task from the first line", function(t)
+rt.test("everything is a task from the first line", function(t)
   for _, arguments in ipairs {"-e %s", "run -e %s", "-joff -e %s"} do
     local result = program.rt(arguments:format(program.quote("print(require 'rt'.sleep(0.001) > 0)")))
     t:equal(result.stdout, "true\n")
@@ -249,10 +249,8 @@ check.test("everything is a task from the first line", function(t)
   t:equal(result.stdout, "true\n")
 end)
 
-check.test("the standard libraries are all there", function(t)
+rt.test("the standard libraries are all there", function(t)
   same(t, "-e 'local names = {} for name in pairs(_G) do names[#names + 1] = name end table.sort(names) "
     .. "print(table.concat(names, \" \"))'")
   same(t, "-e 'print(require \"ffi\".abi(\"64bit\"), require \"bit\".bor(1, 2), jit.version, _VERSION)'")
 end)
-
-check.finish()

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- How programs end: errors of main and of tasks, their reports and exit codes, leftover tasks, deadlocks.
 
-local check = require "check"
+local rt = require "rt"
 local program = require "program"
 
 local function has(t, text, pattern)
@@ -24,7 +24,7 @@ local function count(text, what)
   end
 end
 
-check.test("main's error is reported as luajit does", function(t)
+rt.test("main's error is reported as luajit does", function(t)
   local code = "print 'before' local function f() error('boom') end f() print 'after'"
   local result = program.eval(code)
   local stock = program.run("luajit -e " .. program.quote(code))
@@ -37,7 +37,7 @@ check.test("main's error is reported as luajit does", function(t)
   has(t, result.stderr, "^rtlua: %(command line%):1: boom\nstack traceback:\n")
 end)
 
-check.test("error objects", function(t)
+rt.test("error objects", function(t)
   local cases = {
     {"error({})", "^rtlua: %(error object is a table value%)"},
     {"error(setmetatable({}, {__tostring = function() return 'as text' end}))", "^rtlua: as text\n"},
@@ -61,7 +61,7 @@ check.test("error objects", function(t)
   end
 end)
 
-check.test("error objects of tasks that nobody joins", function(t)
+rt.test("error objects of tasks that nobody joins", function(t)
   local objects = {
     ["{}"] = "error object is a table value",
     ["nil"] = "error object is a nil value",
@@ -79,7 +79,7 @@ check.test("error objects of tasks that nobody joins", function(t)
   end
 end)
 
-check.test("two failures whose texts wait do not mix", function(t)
+rt.test("two failures whose texts wait do not mix", function(t)
   local result = program.eval [[
     local rt = require "rt"
     local function failing(seconds)
@@ -96,7 +96,7 @@ check.test("two failures whose texts wait do not mix", function(t)
   for i = 1, 5 do has(t, result.stderr, "text " .. i / 100) end
 end)
 
-check.test("a failed task that nobody joins: stderr, with traceback, and exit code 1", function(t)
+rt.test("a failed task that nobody joins: stderr, with traceback, and exit code 1", function(t)
   local result = program.script [[
 local rt = require "rt"
 local function work()
@@ -113,7 +113,7 @@ print("main goes on")
   t:equal(count(result.stderr, "lost"), 1)
 end)
 
-check.test("several failures are all reported, once, in order", function(t)
+rt.test("several failures are all reported, once, in order", function(t)
   local result = program.eval [[
     local rt = require "rt"
     for i = 1, 3 do rt.spawn(function() error("failure " .. i, 0) end) end
@@ -124,7 +124,7 @@ check.test("several failures are all reported, once, in order", function(t)
   t:ok(result.stderr:find("failure 1.*failure 2.*failure 3"))
 end)
 
-check.test("a task that fails when main has ended is reported", function(t)
+rt.test("a task that fails when main has ended is reported", function(t)
   local result = program.eval [[
     local rt = require "rt"
     rt.spawn(function()
@@ -137,7 +137,7 @@ check.test("a task that fails when main has ended is reported", function(t)
   has(t, result.stderr, "in its cleanup")
 end)
 
-check.test("a failure is reported promptly in a program that goes on", function(t)
+rt.test("a failure is reported promptly in a program that goes on", function(t)
   local waits = {
     sleep = "for _ = 1, 100 do rt.sleep(0.02) end",
     yield = "local limit = rt.now() + 2 while rt.now() < limit do rt.yield() end",
@@ -160,7 +160,7 @@ check.test("a failure is reported promptly in a program that goes on", function(
   end
 end)
 
-check.test("a failed task whose handle is kept and that is joined later is not reported", function(t)
+rt.test("a failed task whose handle is kept and that is joined later is not reported", function(t)
   local result = program.eval [[
     local rt = require "rt"
     local task = rt.spawn(function() error("seen", 0) end)
@@ -176,7 +176,7 @@ check.test("a failed task whose handle is kept and that is joined later is not r
   t:equal(result.code, 0)
 end)
 
-check.test("a failed task whose handle is kept and that is never joined is reported at the end", function(t)
+rt.test("a failed task whose handle is kept and that is never joined is reported at the end", function(t)
   local result = program.eval [[
     local rt = require "rt"
     task = rt.spawn(function() error("kept", 0) end)
@@ -186,7 +186,7 @@ check.test("a failed task whose handle is kept and that is never joined is repor
   t:equal(count(result.stderr, "kept"), 1)
 end)
 
-check.test("a joiner that timed out has not seen the failure", function(t)
+rt.test("a joiner that timed out has not seen the failure", function(t)
   local result = program.eval [[
     local rt = require "rt"
     local task = rt.spawn(function() rt.sleep(0.02) error("later", 0) end)
@@ -197,7 +197,7 @@ check.test("a joiner that timed out has not seen the failure", function(t)
   has(t, result.stderr, "later")
 end)
 
-check.test("a cancelled task is not a failure", function(t)
+rt.test("a cancelled task is not a failure", function(t)
   local result = program.eval [[
     local rt = require "rt"
     local task = rt.spawn(function() rt.sleep(60) end)
@@ -209,7 +209,7 @@ check.test("a cancelled task is not a failure", function(t)
   t:equal(result.code, 0)
 end)
 
-check.test("a failed task never takes the others along", function(t)
+rt.test("a failed task never takes the others along", function(t)
   local result = program.eval [[
     local rt = require "rt"
     local other = rt.spawn(function() rt.sleep(0.02) return "whole" end)
@@ -220,7 +220,7 @@ check.test("a failed task never takes the others along", function(t)
   t:equal(result.code, 1)
 end)
 
-check.test("main's error and a task's error are both reported", function(t)
+rt.test("main's error and a task's error are both reported", function(t)
   local result = program.eval [[
     local rt = require "rt"
     rt.spawn(function() error("of the task", 0) end)
@@ -232,7 +232,7 @@ check.test("main's error and a task's error are both reported", function(t)
   has(t, result.stderr, "rtlua: of main")
 end)
 
-check.test("an error through three awaits, uncaught", function(t)
+rt.test("an error through three awaits, uncaught", function(t)
   local result = program.script [[
 local rt = require "rt"
 local function inner() error("deep") end
@@ -250,7 +250,7 @@ rt.spawn(outer):await()
   t:equal(count(result.stderr, ": deep"), 1)
 end)
 
-check.test("leftover tasks are cancelled and their cleanup runs", function(t)
+rt.test("leftover tasks are cancelled and their cleanup runs", function(t)
   local result = program.eval [[
     local rt = require "rt"
     local listener = rt.net.tcp.listen("127.0.0.1:0")
@@ -273,7 +273,7 @@ check.test("leftover tasks are cancelled and their cleanup runs", function(t)
   t:equal(result.stdout, "main ends\nsleep\tfalse\ttrue\naccept\tfalse\ttrue\nnext\tfalse\tcancelled\n")
 end)
 
-check.test("leftover tasks are cancelled after main's error too", function(t)
+rt.test("leftover tasks are cancelled after main's error too", function(t)
   local result = program.eval [[
     local rt = require "rt"
     rt.spawn(function() print("cleaned up", pcall(rt.sleep, 60)) end)
@@ -284,7 +284,7 @@ check.test("leftover tasks are cancelled after main's error too", function(t)
   has(t, result.stdout, "cleaned up\tfalse\tcancelled")
 end)
 
-check.test("a task that swallows its cancellation does not hang the exit", function(t)
+rt.test("a task that swallows its cancellation does not hang the exit", function(t)
   local swallowers = {
     "while true do pcall(rt.sleep, 1) end",
     "while true do pcall(rt.yield) end",
@@ -302,7 +302,7 @@ check.test("a task that swallows its cancellation does not hang the exit", funct
   end
 end)
 
-check.test("a deadlock is reported with every task, and its exit code is 1", function(t)
+rt.test("a deadlock is reported with every task, and its exit code is 1", function(t)
   local result = program.script [[
 local rt = require "rt"
 local a, b
@@ -324,20 +324,20 @@ b:await()
   t:equal(count(result.stderr, "stack traceback:"), 3)
 end)
 
-check.test("sleeping for ever alone is a deadlock", function(t)
+rt.test("sleeping for ever alone is a deadlock", function(t)
   local result = program.eval "require 'rt'.sleep(math.huge)"
   t:equal(result.code, 1)
   has(t, result.stderr, "^rtlua: deadlock: ")
   has(t, result.stderr, "waits for: sleep")
 end)
 
-check.test("cleanup runs after a deadlock", function(t)
+rt.test("cleanup runs after a deadlock", function(t)
   local result = program.eval "local rt = require 'rt' print(pcall(rt.sleep, math.huge))"
   t:equal(result.code, 1)
   t:equal(result.stdout, "false\tcancelled\n")
 end)
 
-check.test("a server that waits for connections is no deadlock", function(t)
+rt.test("a server that waits for connections is no deadlock", function(t)
   local result = program.run("timeout 1 " .. program.quote(program.rtlua) .. " -e " .. program.quote [[
     local rt = require "rt"
     local listener = rt.net.tcp.listen("127.0.0.1:0")
@@ -348,7 +348,7 @@ check.test("a server that waits for connections is no deadlock", function(t)
   t:equal(result.stderr, "")
 end)
 
-check.test("exit codes", function(t)
+rt.test("exit codes", function(t)
   local codes = {
     [""] = 0, ["os.exit()"] = 0, ["os.exit(0)"] = 0, ["os.exit(3)"] = 3, ["os.exit(255)"] = 255,
     ["os.exit(3, true)"] = 3, ["os.exit(0, true)"] = 0, ["error()"] = 1, ["return 5"] = 0,
@@ -367,18 +367,18 @@ check.test("exit codes", function(t)
   end
 end)
 
-check.test("os.exit flushes what was printed", function(t)
+rt.test("os.exit flushes what was printed", function(t)
   local result = program.eval "io.write('text') os.exit(0)"
   t:equal(result.stdout, "text")
 end)
 
-check.test("a cancelled main fails", function(t)
+rt.test("a cancelled main fails", function(t)
   local result = program.eval "local rt = require 'rt' rt.task.current():cancel() rt.sleep(1)"
   t:equal(result.code, 1)
   has(t, result.stderr, "^rtlua: cancelled")
 end)
 
-check.test("SIGPIPE does not kill", function(t)
+rt.test("SIGPIPE does not kill", function(t)
   local result = program.run(program.quote(program.rtlua) .. " -e " .. program.quote [[
     for i = 1, 100000 do io.stdout:write("line\n") end
     io.stderr:write("alive\n")
@@ -390,7 +390,7 @@ check.test("SIGPIPE does not kill", function(t)
   has(t, result.stdout, "^y\n")
 end)
 
-check.test("a stack overflow is an error", function(t)
+rt.test("a stack overflow is an error", function(t)
   local result = program.eval "local function f() return 1 + f() end print(pcall(f))"
   t:equal(result.code, 0)
   has(t, result.stdout, "stack overflow")
@@ -400,7 +400,7 @@ check.test("a stack overflow is an error", function(t)
 end)
 
 -- A server whose process is out of descriptors at accept.
-check.test("a full descriptor table: serves on, idles, and accepts again", function(t)
+rt.test("a full descriptor table: serves on, idles, and accepts again", function(t)
   local result = program.run("ulimit -n 40; exec " .. program.quote(program.rtlua) .. " -e " .. program.quote [[
     local rt = require "rt"
     local listener = assert(rt.net.tcp.listen("127.0.0.1:0"))
@@ -446,10 +446,8 @@ check.test("a full descriptor table: serves on, idles, and accepts again", funct
   t:equal(result.code, 0)
 end)
 
-check.test("a program that cannot even start for lack of descriptors says so", function(t)
+rt.test("a program that cannot even start for lack of descriptors says so", function(t)
   local result = program.run("ulimit -n 5; exec " .. program.quote(program.rtlua) .. " -e 'print(1)'")
   t:equal(result.code, 1)
   has(t, result.stderr, "^rtlua: ")
 end)
-
-check.finish()

@@ -2,11 +2,10 @@
 -- rt.task.variable: task-local values and who inherits them.
 
 local rt = require "rt"
-local check = require "check"
 local program = require "program"
 
 local variable = rt.task.variable
-local test = check.test
+local test = rt.test
 
 test("before any is set: the default, or nil", function(t)
   t:equal(variable():get(), nil)
@@ -183,5 +182,3 @@ if program.sanitizer == "none" then test("outside of a task", function(t)
   ]]
   t:ok(result.stdout:find("default\tfalse\t.*only a task has local values\n2\n$"), result.stdout .. result.stderr)
 end) end
-
-check.finish()

@@ -2,8 +2,8 @@
 -- rt.net: its modules, and wait_fd on descriptors of other libraries.
 
 local rt = require "rt"
-local check = require "check"
 local ffi = require "ffi"
+local failure = require "failure"
 local net = rt.net
 
 ffi.cdef [[
@@ -24,7 +24,7 @@ local function close(...)
   for _, fd in ipairs {...} do ffi.C.close(fd) end
 end
 
-check.test("the modules are where they should be", function(t)
+rt.test("the modules are where they should be", function(t)
   t:equal(rt.net, require "rt.net")
   t:equal(rt.wait_fd, net.wait_fd)
   t:equal(type(rt.version), "string")
@@ -36,7 +36,7 @@ check.test("the modules are where they should be", function(t)
   t:equal(type(net.resolve), "function")
 end)
 
-check.test("wait_fd waits until a pipe can be read", function(t)
+rt.test("wait_fd waits until a pipe can be read", function(t)
   local reader, writer = pipe()
   local task = rt.spawn(function() return rt.wait_fd(reader, "r") end)
   rt.yield()
@@ -48,12 +48,12 @@ check.test("wait_fd waits until a pipe can be read", function(t)
   close(reader, writer)
 end)
 
-check.test("wait_fd waits until a pipe can be written", function(t)
+rt.test("wait_fd waits until a pipe can be written", function(t)
   local reader, writer = pipe()
   t:equal(rt.wait_fd(writer, "w"), true)
   local block = ("x"):rep(65536)
   while ffi.C.write(writer, block, #block) > 0 do end
-  t:failure("timeout", "ETIMEDOUT", rt.wait_fd(writer, "w", 0.01))
+  failure("timeout", "ETIMEDOUT", rt.wait_fd(writer, "w", 0.01))
   local task = rt.spawn(function() return rt.wait_fd(writer, "w") end)
   rt.yield()
   local buffer = ffi.new("char[?]", #block)
@@ -62,7 +62,7 @@ check.test("wait_fd waits until a pipe can be written", function(t)
   close(reader, writer)
 end)
 
-check.test("wait_fd is told of the end of a stream", function(t)
+rt.test("wait_fd is told of the end of a stream", function(t)
   local reader, writer = pipe()
   local task = rt.spawn(function() return rt.wait_fd(reader, "r") end)
   rt.yield()
@@ -71,46 +71,46 @@ check.test("wait_fd is told of the end of a stream", function(t)
   close(reader)
 end)
 
-check.test("wait_fd gives up", function(t)
+rt.test("wait_fd gives up", function(t)
   local reader, writer = pipe()
   for _, seconds in ipairs {0.01, 0, -1, -math.huge} do
-    t:failure("timeout", "ETIMEDOUT", rt.wait_fd(reader, "r", seconds))
+    failure("timeout", "ETIMEDOUT", rt.wait_fd(reader, "r", seconds))
   end
-  t:failure("timeout", "ETIMEDOUT", rt.timeout(0.01, rt.wait_fd, reader, "r", math.huge))
+  failure("timeout", "ETIMEDOUT", rt.timeout(0.01, rt.wait_fd, reader, "r", math.huge))
   close(reader, writer)
 end)
 
-check.test("wait_fd again and again, with the number used anew in between", function(t)
+rt.test("wait_fd again and again, with the number used anew in between", function(t)
   for _ = 1, 50 do
     local reader, writer = pipe()
-    t:failure("timeout", "ETIMEDOUT", rt.wait_fd(reader, "r", 0))
+    failure("timeout", "ETIMEDOUT", rt.wait_fd(reader, "r", 0))
     ffi.C.write(writer, "x", 1)
     t:equal(rt.wait_fd(reader, "r", 30), true)
     close(reader, writer)
   end
 end)
 
-check.test("wait_fd beside a socket's own waits", function(t)
+rt.test("wait_fd beside a socket's own waits", function(t)
   local socket = assert(net.udp.bind("127.0.0.1:0"))
   local reader = rt.spawn(function() return socket:recv() end)
   rt.yield()
   local other = assert(net.udp.bind("127.0.0.1:0"))
-  t:failure("timeout", "ETIMEDOUT", rt.wait_fd(other:fd(), "r", 0))
+  failure("timeout", "ETIMEDOUT", rt.wait_fd(other:fd(), "r", 0))
   assert(other:send_to("hello", socket:local_addr()))
   t:equal(reader:await(), "hello")
   socket:close()
   other:close()
 end)
 
-check.test("what is no descriptor", function(t)
-  t:failure("closed", "EBADF", rt.wait_fd(-1, "r"))
-  t:failure("closed", "EBADF", rt.wait_fd(999999, "r"))
+rt.test("what is no descriptor", function(t)
+  failure("closed", "EBADF", rt.wait_fd(-1, "r"))
+  failure("closed", "EBADF", rt.wait_fd(999999, "r"))
   local file = assert(io.open("/dev/null"))
   t:equal(rt.wait_fd(0, "r", 30), true)
   file:close()
 end)
 
-check.test("wait_fd's arguments raise, naming them", function(t)
+rt.test("wait_fd's arguments raise, naming them", function(t)
   local function raises(message, ...)
     local n, args = select("#", ...), {...}
     local err = t:error(function() rt.wait_fd(unpack(args, 1, n)) end, message)
@@ -127,16 +127,14 @@ check.test("wait_fd's arguments raise, naming them", function(t)
   raises("bad argument #3 to 'wait_fd' (number expected, got NaN)", 0, "r", 0 / 0)
 end)
 
-check.test("rt.runtime says which one runs", function(t)
+rt.test("rt.runtime says which one runs", function(t)
   t:equal(rt.runtime(), "native")
   t:equal(rt.runtime("native"), "native")
   t:error(function() rt.runtime("nonsense") end, "net_test.lua:%d+: unknown runtime 'nonsense'")
   t:error(function() rt.runtime({}) end, "bad argument #1 to 'runtime' (string expected, got table)")
 end)
 
-check.test("a second main is an error", function(t)
+rt.test("a second main is an error", function(t)
   t:error(function() rt.main(function() end) end, "net_test.lua:%d+: .*already running on this thread")
   t:error(function() rt.main() end, "bad argument #1 to 'main'")
 end)
-
-check.finish()

@@ -2,27 +2,23 @@
 -- require() that several tasks are in at once, of modules that wait, fail, loop, or give nothing.
 
 local rt = require "rt"
-local check = require "check"
+local failure = require "failure"
 
-local folder = os.tmpname()
-os.remove(folder)
-assert(os.execute("mkdir " .. folder) == 0)
+local folder = require("folder")()
 package.path = folder .. "/?.lua;" .. package.path
-local files = {}
 
 local function module(name, code)
   local path = ("%s/%s.lua"):format(folder, name)
   local file = assert(io.open(path, "w"))
   file:write(code)
   file:close()
-  files[#files + 1] = path
   package.loaded[name] = nil
   return name
 end
 
 loads = {} -- luacheck: ignore: how often each module ran
 
-check.test("a module that waits at its top level", function(t)
+rt.test("a module that waits at its top level", function(t)
   local name = module("waits", [[
     local rt = require "rt"
     loads[...] = (loads[...] or 0) + 1
@@ -34,7 +30,7 @@ check.test("a module that waits at its top level", function(t)
   t:equal(loads.waits, 1)
 end)
 
-check.test("tasks that require it at once all get the one finished module", function(t)
+rt.test("tasks that require it at once all get the one finished module", function(t)
   local name = module("shared", [[
     loads[...] = (loads[...] or 0) + 1
     local rt = require "rt"
@@ -50,7 +46,7 @@ check.test("tasks that require it at once all get the one finished module", func
   t:equal(loads.shared, 1)
 end)
 
-check.test("a module that fails, for two tasks", function(t)
+rt.test("a module that fails, for two tasks", function(t)
   local name = module("fails", [[
     loads[...] = (loads[...] or 0) + 1
     require "rt".sleep(0.005)
@@ -72,12 +68,12 @@ check.test("a module that fails, for two tasks", function(t)
   t:error(function() require(name) end, "no luck")
 end)
 
-check.test("a module that raises something else", function(t)
+rt.test("a module that raises something else", function(t)
   local name = module("raises", "error({code = 7})")
   t:equal(t:error(function() require(name) end).code, 7)
 end)
 
-check.test("a module that was cancelled can be loaded again", function(t)
+rt.test("a module that was cancelled can be loaded again", function(t)
   local name = module("slow", [[
     loads[...] = (loads[...] or 0) + 1
     if loads[...] == 1 then require "rt".sleep(60) end
@@ -97,12 +93,12 @@ check.test("a module that was cancelled can be loaded again", function(t)
   t:equal(require(name), "loaded")
 end)
 
-check.test("require inside of a timeout", function(t)
+rt.test("require inside of a timeout", function(t)
   local name = module("slower", "require 'rt'.sleep(60)")
-  t:failure("timeout", "ETIMEDOUT", rt.timeout(0.01, require, name))
+  failure("timeout", "ETIMEDOUT", rt.timeout(0.01, require, name))
 end)
 
-check.test("a loop is an error", function(t)
+rt.test("a loop is an error", function(t)
   module("loop_a", "return {b = require 'loop_b'}")
   module("loop_b", "return {a = require 'loop_a'}")
   t:error(function() require "loop_a" end, "loop or previous error loading module 'loop_a'")
@@ -110,7 +106,7 @@ check.test("a loop is an error", function(t)
   t:error(function() require "loop_self" end, "loop or previous error loading module 'loop_self'")
 end)
 
-check.test("a loop of modules that two tasks load is an error, not a deadlock", function(t)
+rt.test("a loop of modules that two tasks load is an error, not a deadlock", function(t)
   module("ring_a", "require 'rt'.sleep(0.005) return {b = require 'ring_b'}")
   module("ring_b", "require 'rt'.sleep(0.005) return {a = require 'ring_a'}")
   local a = rt.spawn(function() return require "ring_a" end)
@@ -121,7 +117,7 @@ check.test("a loop of modules that two tasks load is an error, not a deadlock", 
   t:ok(text:find("loop or previous error", 1, true), text)
 end)
 
-check.test("two tasks, two modules that need a third", function(t)
+rt.test("two tasks, two modules that need a third", function(t)
   module("third", "loads[...] = (loads[...] or 0) + 1 require 'rt'.sleep(0.005) return {}")
   module("user_a", "return {third = require 'third'}")
   module("user_b", "return {third = require 'third'}")
@@ -131,7 +127,7 @@ check.test("two tasks, two modules that need a third", function(t)
   t:equal(loads.third, 1)
 end)
 
-check.test("modules that return false, nil or nothing", function(t)
+rt.test("modules that return false, nil or nothing", function(t)
   module("gives_false", "loads[...] = (loads[...] or 0) + 1 return false")
   module("gives_nil", "loads[...] = (loads[...] or 0) + 1 return nil")
   module("gives_nothing", "loads[...] = (loads[...] or 0) + 1")
@@ -146,36 +142,36 @@ check.test("modules that return false, nil or nothing", function(t)
   end
 end)
 
-check.test("a module that puts itself into package.loaded", function(t)
+rt.test("a module that puts itself into package.loaded", function(t)
   module("registers", "package.loaded[...] = 'registered'")
   t:equal(require "registers", "registered")
   t:equal(require "registers", "registered")
 end)
 
-check.test("package.preload", function(t)
+rt.test("package.preload", function(t)
   package.preload.preloaded = function(name) rt.sleep(0.001) return "preloaded " .. name end
   t:equal(require "preloaded", "preloaded preloaded")
 end)
 
-check.test("a module that there is not, and one with an error in it", function(t)
+rt.test("a module that there is not, and one with an error in it", function(t)
   local err = t:error(function() require "no.such.module" end, "module 'no.such.module' not found:")
   t:ok(err:find("^[^\n]*require_test.lua:%d+: module"), err)
   module("broken", "x = = 1")
   t:error(function() require "broken" end, "error loading module 'broken' from file")
 end)
 
-check.test("wrong arguments", function(t)
+rt.test("wrong arguments", function(t)
   t:error(function() require() end, "bad argument #1 to 'require'")
   t:error(function() require({}) end, "bad argument #1 to 'require'")
   t:error(function() require(5) end, "module '5' not found")
 end)
 
-check.test("require in a coroutine", function(t)
+rt.test("require in a coroutine", function(t)
   local name = module("in_coroutine", "require 'rt'.sleep(0.002) return 'here'")
   t:equal(coroutine.wrap(function() return require(name) end)(), "here")
 end)
 
-check.test("a module that spawns tasks which require it", function(t)
+rt.test("a module that spawns tasks which require it", function(t)
   local name = module("spawns", [[
     local rt = require "rt"
     local M = {}
@@ -187,10 +183,6 @@ check.test("a module that spawns tasks which require it", function(t)
   t:equal(M.task:await(), M)
 end)
 
-check.test("the other modules of rt are there", function(t)
+rt.test("the other modules of rt are there", function(t)
   for _, name in ipairs {"rt", "rt.task", "rt.time", "rt.sync", "rt.net"} do t:equal(type(require(name)), "table") end
 end)
-
-for _, path in ipairs(files) do os.remove(path) end
-os.remove(folder)
-check.finish()

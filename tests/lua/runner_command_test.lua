@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- rtlua test, the command: its options, what is no good, interrupts, and the formats of its report.
 
-local check = require "check"
+local rt = require "rt"
 local program = require "program"
 local runner = require "runner"
 local run, file, has, lacks, ends = runner.run, runner.file, runner.has, runner.lacks, runner.ends
@@ -11,7 +11,7 @@ rt.test("alpha one", function() end)
 rt.test("beta two", function() error("bad") end)
 ]]
 
-check.test("finds *_test.lua below folders, takes any file that is given, each once", function()
+rt.test("finds *_test.lua below folders, takes any file that is given, each once", function()
   local test = 'require("rt").test("x", function() end)'
   local files = {["a_test.lua"] = test, ["sub/b_test.lua"] = test, ["c.lua"] = test, [".hidden/d_test.lua"] = test}
   local result = run(files)
@@ -20,7 +20,7 @@ check.test("finds *_test.lua below folders, takes any file that is given, each o
   ends(run(files, "sub a_test.lua c.lua c.lua"), 0, "3 passed, 0 failed")
 end)
 
-check.test("what is no good is named, makes the exit code 2, and the other files still run", function()
+rt.test("what is no good is named, makes the exit code 2, and the other files still run", function()
   local bad = {
     ["syntax_test.lua"] = {'rt.test("x"', "syntax_test.lua:2:"},
     ["error_test.lua"] = {'error("at load")', "error_test.lua:2: at load"},
@@ -48,7 +48,7 @@ check.test("what is no good is named, makes the exit code 2, and the other files
   for _, case in pairs(bad) do has(result, case[2]) end
 end)
 
-check.test("rt.test and its relatives outside of a test run", function(t)
+rt.test("rt.test and its relatives outside of a test run", function(t)
   for _, name in ipairs {"test", "describe", "before_each", "after_each"} do
     local result = program.eval(("require('rt').%s('x', print)"):format(name))
     t:equal(result.code, 1)
@@ -59,7 +59,7 @@ check.test("rt.test and its relatives outside of a test run", function(t)
   has(result, "x_test.lua:1: rt.test inside of a test")
 end)
 
-check.test("bad options", function(t)
+rt.test("bad options", function(t)
   local bad = {
     {"--timeout=-1", "--timeout takes a positive number of seconds: '-1'"},
     {"--timeout=x", "--timeout takes a positive number of seconds: 'x'"},
@@ -70,6 +70,10 @@ check.test("bad options", function(t)
     {"--repeat=0", "--repeat takes"},
     {"--jobs=0", "--jobs takes"},
     {"--runtime=nope", "unknown runtime 'nope'"},
+    {"--workers=0", "--workers takes a number from 1 to 256: '0'"},
+    {"--workers=257", "--workers takes a number from 1 to 256: '257'"},
+    {"--workers=2x", "--workers takes"},
+    {"--jit=maybe", "--jit takes on or off: 'maybe'"},
     {"--format=html", "--format takes pretty, tap or junit: 'html'"},
     {"--seed", "--seed: argument missing"},
     {"--colour", "unknown option '--colour'"},
@@ -87,22 +91,33 @@ check.test("bad options", function(t)
   has(result, "no file *_test.lua in .")
 end)
 
-check.test("--help", function(t)
+rt.test("--help", function(t)
   local result = program.rt("test --help")
   t:equal(result.code, 0)
-  for _, option in ipairs {"filter", "fail-fast", "jobs", "timeout", "runtime", "repeat", "seed", "explore", "format"} do
-    has(result, "--" .. option)
-  end
+  local names = "filter fail-fast jobs timeout runtime workers repeat seed explore jit format"
+  for option in names:gmatch("%S+") do has(result, "--" .. option) end
 end)
 
-check.test("--filter", function()
+rt.test("--jit: whether LuaJIT compiles what the workers run", function()
+  local body = [[
+for i = 1, 200 do local _ = i % 3 end
+rt.test("x", function(t)
+  for i = 1, 200 do local _ = i % 3 end
+  print("JIT " .. tostring(jit.status()), "traces " .. tostring(require("jit.util").traceinfo(1) ~= nil))
+end)]]
+  has(file(body, "--verbose"), "JIT true\ttraces true")
+  has(file(body, "--verbose --jit=on"), "JIT true\ttraces true")
+  has(file(body, "--verbose --jit=off"), "JIT false\ttraces false")
+end)
+
+rt.test("--filter", function()
   local result = file(two, "--filter alpha")
   ends(result, 0, "1 passed, 0 failed")
   lacks(result, "beta")
   ends(file([[rt.describe("a", function() rt.test("b", function() end) end)]], "'--filter=a / b'"), 0, "1 passed, 0 failed")
 end)
 
-check.test("--fail-fast: nothing starts after the first failure", function()
+rt.test("--fail-fast: nothing starts after the first failure", function()
   local bad = 'local rt = require "rt" rt.test("x", function() error("bad") end) rt.test("y", function() end)'
   local result = run({["a_test.lua"] = bad, ["b_test.lua"] = bad}, "--fail-fast --jobs=1")
   ends(result, 1, "0 passed, 1 failed")
@@ -110,7 +125,7 @@ check.test("--fail-fast: nothing starts after the first failure", function()
 end)
 
 -- Each file waits for the other's folder to appear.
-check.test("--jobs: files at the same time, or one after the other", function()
+rt.test("--jobs: files at the same time, or one after the other", function()
   local meet = [[local rt = require "rt"
     rt.test("x", function(t)
       io.open("%s", "w"):close()
@@ -121,7 +136,7 @@ check.test("--jobs: files at the same time, or one after the other", function()
   ends(run(files, "--jobs=1"), 1, "1 passed, 1 failed")
 end)
 
-check.test("--timeout, and a test's own", function()
+rt.test("--timeout, and a test's own", function()
   local result = file([[
     rt.test("a", function() rt.sleep(30) end)
     rt.test("b", {timeout = 5}, function() rt.sleep(0.2) end)]], "--timeout=0.1")
@@ -129,20 +144,20 @@ check.test("--timeout, and a test's own", function()
   has(result, "timeout: still waiting after 0.1 s")
 end)
 
-check.test("a timeout is one of each part, and of each schedule", function()
+rt.test("a timeout is one of each part, and of each schedule", function()
   ends(file([[
     rt.after_each(function() rt.sleep(2.4) end)
     rt.test("a", function() rt.sleep(2.4) end)]], "--timeout=2.5"), 0, "1 passed, 0 failed")
   ends(file([[rt.test("a", function() rt.sleep(0.3) end)]], "--timeout=0.5 --explore=12"), 0, "1 passed, 0 failed")
 end)
 
-check.test("--repeat", function()
+rt.test("--repeat", function()
   local result = file('local n = 0 rt.test("a", function() n = n + 1 if n == 2 then error("second") end end)', "--repeat=3")
   ends(result, 1, "2 passed, 1 failed")
   has(result, "FAIL  a (run 2 of 3)")
 end)
 
-check.test("--runtime", function()
+rt.test("--runtime", function()
   local body = [[rt.test("a", function(t) t:equal(rt.runtime(), "native") end)]]
   ends(file(body, "--runtime=native"), 0, "1 passed, 0 failed")
   local all = file(body .. [[rt.test("b", {runtime = "native"}, function() end)]], "--runtime=all")
@@ -150,7 +165,7 @@ check.test("--runtime", function()
   has(all, "ok    b")
 end)
 
-check.test("--runtime=all: on every runtime, those of the file's own included", function()
+rt.test("--runtime=all: on every runtime, those of the file's own included", function()
   if program.sanitizer ~= "none" then return end -- the copy is larger than the original
   local result = file([[
     local ffi = require "ffi"
@@ -178,7 +193,7 @@ rt.test("race", {clock = "virtual"}, function(t)
 end)
 ]]
 
-check.test("--explore finds a schedule that fails, and --seed replays it", function(t)
+rt.test("--explore finds a schedule that fails, and --seed replays it", function(t)
   ends(file(race), 0, "1 passed, 0 failed")
   local result = file(race, "--explore=200")
   ends(result, 1, "0 passed, 1 failed")
@@ -209,7 +224,7 @@ local function interrupted(arguments)
   end)
 end
 
-check.test("an interrupt shows what was running", function()
+rt.test("an interrupt shows what was running", function()
   local result = interrupted("")
   ends(result, 130, "1 passed, 0 failed")
   has(result, "ok    done")
@@ -218,7 +233,7 @@ check.test("an interrupt shows what was running", function()
   has(interrupted("--format=junit"), "interrupted while running x_test.lua: endless")
 end)
 
-check.test("no worker outlives a command that is killed", function(t)
+rt.test("no worker outlives a command that is killed", function(t)
   local test = [[local rt = require "rt"
     rt.test("endless", function() local f = io.open("pid", "w") f:write(io.open("/proc/self/stat"):read("*n")) f:close() rt.sleep(60) end)]]
   local result = runner.folder({["x_test.lua"] = test}, function(path)
@@ -241,16 +256,16 @@ local mixed = {
   ["b_test.lua"] = "syntax error",
 }
 
-check.test("pretty: plain text where there is no terminal", function()
+rt.test("pretty: plain text where there is no terminal", function()
   local result = run(mixed)
   ends(result, 2, "1 passed, 1 failed, 1 skipped")
   lacks(result, "\27[")
   lacks(result, "\r")
 end)
 
-check.test("pretty: colours and a live line on a terminal, unless NO_COLOR", function(t)
+rt.test("pretty: colours and a live line on a terminal, unless NO_COLOR", function(t)
   -- It is missing in places, and without a pseudo-terminal it cannot work.
-  if program.run("script -qec true /dev/null").code ~= 0 then return end
+  if program.run("script -qec true /dev/null").code ~= 0 then t:skip("no script(1), or no pseudo-terminal") end
   local function on_terminal(environment)
     return runner.folder({["x_test.lua"] = 'require("rt").test("x", function() end)'}, function(path)
       return program.run(("cd %s; TERM=xterm %s script -qec '%s test' /dev/null"):format(path, environment, program.rtlua))
@@ -263,7 +278,7 @@ check.test("pretty: colours and a live line on a terminal, unless NO_COLOR", fun
   t:equal(colored.code, 0)
 end)
 
-check.test("tap", function(t)
+rt.test("tap", function(t)
   local result = run(mixed, "--format=tap")
   ends(result, 2, "1 passed, 1 failed, 1 skipped")
   t:equal(result.stdout:match("^[^\n]*"), "TAP version 13")
@@ -282,7 +297,7 @@ check.test("tap", function(t)
   lacks(proved, "Parse errors")
 end)
 
-check.test("junit", function(t)
+rt.test("junit", function(t)
   local result = run(mixed, "--format=junit")
   t:equal(result.code, 2)
   has({stdout = result.stderr, stderr = ""}, "1 passed, 1 failed, 1 skipped\n")
@@ -297,5 +312,3 @@ cases = list(tree.fromstring(sys.stdin.buffer.read()).iter("testcase"))
 print([[child.tag for child in case] for case in cases], repr(cases[1][0].get("message")))']], result.stdout)
   t:equal(parsed.stdout, [=[[[], ['failure'], ['skipped'], ['error']] 'a_test.lua:3: <&"> ]]>?']=] .. "\n")
 end)
-
-check.finish()

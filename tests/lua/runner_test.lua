@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- rtlua test: what a test may do, and each verdict on it.
 
-local check = require "check"
+local rt = require "rt"
 local runner = require "runner"
 local run, file, has, lacks, ends = runner.run, runner.file, runner.has, runner.lacks, runner.ends
 
-check.test("the program of the user's manual", function()
+rt.test("the program of the user's manual", function()
   local result = file [[
     rt.test("echo gives back what it got", function(t)
       local listener = assert(net.tcp.listen("127.0.0.1:0"))
@@ -59,7 +59,7 @@ local failing = {
 
 for _, case in ipairs(failing) do
   local name, body, texts = unpack(case)
-  check.test("fails: " .. name, function()
+  rt.test("fails: " .. name, function()
     local result = file(([[
 rt.test("before", function(t) rt.sleep(0) end)
 rt.test("the bad one", {timeout = 0.3}, function(t) %s end)
@@ -72,7 +72,7 @@ rt.test("after", function(t) rt.sleep(0) end)]]):format(body))
   end)
 end
 
-check.test("no false alarm: what is closed, collected, cancelled or about to end", function()
+rt.test("no false alarm: what is closed, collected, cancelled or about to end", function()
   ends(file [[
     local shared = io.open("/etc/passwd")
     rt.test("closed", function()
@@ -101,14 +101,14 @@ check.test("no false alarm: what is closed, collected, cancelled or about to end
     rt.test("the file's own", function(t) t:ok(shared:read(1)) end)]], 0, "8 passed, 0 failed")
 end)
 
-check.test("each test leaves its handles closed to the next one", function()
+rt.test("each test leaves its handles closed to the next one", function()
   local result = file [[
     rt.test("leaks", function() left = net.tcp.listen("127.0.0.1:0") end)
     rt.test("clean", function(t) local _, _, code = left:accept() t:equal(code, "EBADF") end)]]
   ends(result, 1, "1 passed, 1 failed")
 end)
 
-check.test("a traceback through awaits, and the source line", function()
+rt.test("a traceback through awaits, and the source line", function()
   local result = run {["x_test.lua"] = [[
 local rt = require "rt"
 local function inner()
@@ -127,7 +127,7 @@ end)]]}
   lacks(result, "rt/test/")
 end)
 
-check.test("describe, before_each, after_each: in their order, and they may wait", function()
+rt.test("describe, before_each, after_each: in their order, and they may wait", function()
   local result = file [[
     local log = {}
     rt.before_each(function(t) rt.sleep(0.001) log = {"before"} end)
@@ -155,7 +155,7 @@ check.test("describe, before_each, after_each: in their order, and they may wait
   has(result, "| 1 2 3 4")
 end)
 
-check.test("a failing before_each or after_each fails the test; the other after_each still run", function()
+rt.test("a failing before_each or after_each fails the test; the other after_each still run", function()
   local result = file [[
     rt.describe("a", function()
       rt.before_each(function() error("no start") end)
@@ -172,7 +172,7 @@ check.test("a failing before_each or after_each fails the test; the other after_
   lacks(result, "it has printed:\n          never")
 end)
 
-check.test("skip: by the test, by an option, in a task", function()
+rt.test("skip: by the test, by an option, in a task", function()
   local result = file [[
     rt.test("a", function(t) t:skip("not today") error("never") end)
     rt.test("b", {skip = "not here"}, function() error("never") end)
@@ -185,7 +185,7 @@ check.test("skip: by the test, by an option, in a task", function()
   has(result, "skip  e: in a task")
 end)
 
-check.test("parametrised tests", function()
+rt.test("parametrised tests", function()
   local result = file [[
     rt.describe("sum", function()
       rt.test("of", {each = {1, "two", {name = "three", value = 3}, {4}}}, function(t, parameter)
@@ -199,7 +199,7 @@ check.test("parametrised tests", function()
   has(result, "FAIL  sum / of [#4]")
 end)
 
-check.test("t:spawn: the tasks end with the test, after their cleanup", function()
+rt.test("t:spawn: the tasks end with the test, after their cleanup", function()
   local result = file([[
     rt.test("x", function(t)
       t:spawn(function()
@@ -215,7 +215,7 @@ check.test("t:spawn: the tasks end with the test, after their cleanup", function
   has(result, "| task (x_test.lua:8)")
 end)
 
-check.test("t:spawn: the tasks have ended when after_each begins", function()
+rt.test("t:spawn: the tasks have ended when after_each begins", function()
   ends(file [[
     local running = 0
     rt.after_each(function(t) t:equal(running, 0) end)
@@ -226,7 +226,7 @@ check.test("t:spawn: the tasks have ended when after_each begins", function()
     end)]], 0, "1 passed, 0 failed")
 end)
 
-check.test("eventually, error, near", function()
+rt.test("eventually, error, near", function()
   local result = file [[
     rt.test("a", function(t)
       local count = 0
@@ -252,7 +252,7 @@ check.test("eventually, error, near", function()
   has(result, "expected about 1, got nil")
 end)
 
-check.test("equal: tables by their fields, and a diff that can be read", function()
+rt.test("equal: tables by their fields, and a diff that can be read", function()
   local result = file [[
     rt.test("same", function(t)
       local a, b = {1, {x = 2}}, {1, {x = 2}}
@@ -280,7 +280,7 @@ check.test("equal: tables by their fields, and a diff that can be read", functio
   lacks(result, "[true]:")
 end)
 
-check.test("what a test has printed is shown when it fails, and no other output", function()
+rt.test("what a test has printed is shown when it fails, and no other output", function()
   local result = file [[
     rt.test("a", function() print("of a") io.stderr:write("and stderr\n") error("x") end)
     rt.test("b", function() print("of b") end)
@@ -291,36 +291,34 @@ check.test("what a test has printed is shown when it fails, and no other output"
   has(file([[rt.test("b", function() print("of b") end)]], "--verbose"), "| of b")
 end)
 
-check.test("of much output the last lines are shown", function(t)
+rt.test("of much output the last lines are shown", function(t)
   local result = file [[rt.test("a", function() for i = 1, 100000 do print("line " .. i) end error("x") end)]]
   has(result, "it has printed:\n          ...\n          line ")
   has(result, "          line 100000\n")
   t:ok(#result.stdout < 50000)
 end)
 
-check.test("an assertion in a task is told without the frames of the runner", function()
+rt.test("an assertion in a task is told without the frames of the runner", function()
   local result = file [[rt.test("a", function(t) rt.spawn(function() t:equal(1, 2) end):await() end)]]
   has(result, "expected 2, got 1")
   has(result, "task spawned at x_test.lua:1")
   lacks(result, "rt/test/")
 end)
 
-check.test("a deadlock is told from a timeout", function()
+rt.test("a deadlock is told from a timeout", function()
   local result = file [[rt.test("x", {clock = "virtual"}, function() rt.sync.channel():recv() end)]]
   ends(result, 1, "0 passed, 1 failed")
   has(result, "deadlock: every task waits")
 end)
 
-check.test("what a test puts into t is its own", function()
+rt.test("what a test puts into t is its own", function()
   ends(file [[
     rt.before_each(function(t) t.body, t.failure, t.skipped, t.children, t.name = 1, 2, 3, 4, 5 end)
     rt.test("a", function(t) t:spawn(rt.sleep, 30) t:equal(t.body, 1) end)]], 0, "1 passed, 0 failed")
 end)
 
-check.test("a test gets a fresh runtime", function()
+rt.test("a test gets a fresh runtime", function()
   ends(file [[
     rt.test("a", function() rt.spawn(rt.sleep, 30) end)
     rt.test("b", function(t) t:equal(#rt.task.list(), 2) end)]], 1, "1 passed, 1 failed")
 end)
-
-check.finish()

@@ -2,14 +2,14 @@
 -- Deadlines of scopes: which one counts, and that every wait of the library hears of them.
 
 local rt = require "rt"
-local check = require "check"
 local pairs_of = require "tcp_pair"
+local failure = require "failure"
 
 local scope, net = rt.scope, rt.net
-local test = check.test
+local test = rt.test
 local HUGE = math.huge
 
-local function timed_out(t, ...) t:failure("timeout", "ETIMEDOUT", ...) end
+local function timed_out(t, ...) failure("timeout", "ETIMEDOUT", ...) end
 
 test("a timeout ends the function's wait and the tasks", function(t)
   local task
@@ -134,7 +134,7 @@ end)
 -- ---- Every function that waits, under a deadline that has passed or passes ----
 
 local never -- a task that does not end
-local held, taken, busy = rt.sync.mutex(), rt.sync.semaphore(1), rt.sync.wait_group()
+local held, taken, busy
 local waits = {}
 local function wait(name, fn) waits[name] = fn end
 
@@ -235,11 +235,6 @@ wait("require of a module that another task loads", function()
   error(err, 0)
 end)
 
-never = rt.spawn(function() held:lock() rt.sleep(HUGE) end)
-taken:acquire()
-busy:add()
-rt.yield()
-
 -- Which of two deadlines ends a wait: which of them expire.
 local nestings = {
   {"inner shorter", outer = 60, inner = 0.002, inner_expires = true},
@@ -264,36 +259,43 @@ local function nest(nesting, outer, inner, fn)
   return inner_result == "timeout", outer_message == "timeout", after
 end
 
-for name, fn in pairs(waits) do
-  for _, nesting in ipairs(nestings) do
-    test(("%s under two deadlines, %s"):format(name, nesting[1]), function(t)
-      -- Seconds from now cannot be exactly equal.
-      local kinds = nesting.outer == nesting.inner and {with_scope} or {with_timeout, with_scope}
-      for _, outer in ipairs(kinds) do
-        for _, inner in ipairs(kinds) do
-          local inner_expired, outer_expired, goes_on = nest(nesting, outer, inner, fn)
-          t:equal(inner_expired, nesting.inner_expires or false)
-          t:equal(outer_expired, nesting.outer_expires or false)
-          t:equal(goes_on, not nesting.outer_expires)
+rt.describe("every wait", function()
+  rt.before_each(function()
+    held, taken, busy = rt.sync.mutex(), rt.sync.semaphore(1), rt.sync.wait_group()
+    never = rt.spawn(function() held:lock() rt.sleep(HUGE) end)
+    taken:acquire()
+    busy:add()
+    rt.yield()
+  end)
+  rt.after_each(function() never:cancel() end)
+
+  for name, fn in pairs(waits) do
+    for _, nesting in ipairs(nestings) do
+      rt.test(("%s under two deadlines, %s"):format(name, nesting[1]), function(t)
+        -- Seconds from now cannot be exactly equal.
+        local kinds = nesting.outer == nesting.inner and {with_scope} or {with_timeout, with_scope}
+        for _, outer in ipairs(kinds) do
+          for _, inner in ipairs(kinds) do
+            local inner_expired, outer_expired, goes_on = nest(nesting, outer, inner, fn)
+            t:equal(inner_expired, nesting.inner_expires or false)
+            t:equal(outer_expired, nesting.outer_expires or false)
+            t:equal(goes_on, not nesting.outer_expires)
+          end
         end
-      end
-    end)
+      end)
+    end
+
+    -- Waits that come to an end in another way would fail the scope or give a result.
+    for _, seconds in ipairs {-1, 0.002} do
+      rt.test(("%s under a deadline of %g s"):format(name, seconds), function(t)
+        timed_out(t, scope(fn, {timeout = seconds}))
+      end)
+
+      rt.test(("%s in a task, under a deadline of %g s"):format(name, seconds), function(t)
+        local task
+        timed_out(t, scope(function(s) task = s:spawn(fn) end, {timeout = seconds}))
+        t:equal(task:status(), "cancelled")
+      end)
+    end
   end
-
-  -- Waits that come to an end in another way would fail the scope or give a result.
-  for _, seconds in ipairs {-1, 0.002} do
-    test(("%s under a deadline of %g s"):format(name, seconds), function(t)
-      timed_out(t, scope(fn, {timeout = seconds}))
-    end)
-
-    test(("%s in a task, under a deadline of %g s"):format(name, seconds), function(t)
-      local task
-      timed_out(t, scope(function(s) task = s:spawn(fn) end, {timeout = seconds}))
-      t:equal(task:status(), "cancelled")
-    end)
-  end
-end
-
-never:cancel()
-
-check.finish()
+end)

@@ -2,7 +2,6 @@
 -- The end of scopes: cancelled from outside, in places where no coroutine can yield, dropped.
 
 local rt = require "rt"
-local check = require "check"
 local tasks = require "tasks"
 
 local scope, shield = rt.scope, rt.task.shield
@@ -225,5 +224,3 @@ test("a scope is left by another task than the one that has opened it", function
   yield_times(2)
   t:equal(seen[2], rt.cancelled)
 end)
-
-check.finish()

@@ -3,7 +3,6 @@
 -- scope_deadline_test.
 
 local rt = require "rt"
-local check = require "check"
 local program = require "program"
 local tasks = require "tasks"
 
@@ -521,5 +520,3 @@ test("many scopes with tasks, while garbage is collected", function(t)
   end
   t:equal(ended, 300 * 40)
 end)
-
-check.finish()

@@ -2,14 +2,10 @@
 -- rt.select: channels, tasks, events.
 
 local rt = require "rt"
-local check = require "check"
+local failure = require "failure"
 
 local channel, event = rt.sync.channel, rt.sync.event
-
--- Lets all that can run do so until they wait.
-local function settle()
-  for _ = 1, 5 do rt.yield() end
-end
+local settle = require("tasks").settle
 
 local function pack(...) return {n = select("#", ...), ...} end
 
@@ -31,7 +27,7 @@ local function both(cases, act)
   return later, pack(rt.select(cases())), waited
 end
 
-check.test("receiving", function(t)
+rt.test("receiving", function(t)
   local ch, idle = channel(1), channel()
   local later, at_once, waited = both(function() return {idle, ch} end, function() ch:send("value") end)
   t:ok(waited)
@@ -39,7 +35,7 @@ check.test("receiving", function(t)
   same(t, at_once, 2, "value")
 end)
 
-check.test("sending", function(t)
+rt.test("sending", function(t)
   local ch, idle = channel(), channel()
   local received = {}
   local later, at_once, waited = both(function() return {{ch, "value"}, idle} end, function()
@@ -54,13 +50,13 @@ check.test("sending", function(t)
   t:equal(received[2], "value")
 end)
 
-check.test("false can be received and sent", function(t)
+rt.test("false can be received and sent", function(t)
   local ch = channel(1)
   same(t, pack(rt.select{{ch, false}}), 1, true)
   same(t, pack(rt.select{ch}), 1, false)
 end)
 
-check.test("closed channels", function(t)
+rt.test("closed channels", function(t)
   local recv_chan, send_chan = channel(), channel()
   local receiver = rt.spawn(function() return pack(rt.select{channel(), recv_chan}) end)
   local sender = rt.spawn(function() return pack(rt.select{channel(), channel(), {send_chan, 1}}) end)
@@ -73,7 +69,7 @@ check.test("closed channels", function(t)
   same(t, pack(rt.select{{send_chan, 1}}), 1, nil, "closed", "EPIPE")
 end)
 
-check.test("tasks: what await gives", function(t)
+rt.test("tasks: what await gives", function(t)
   local idle, start = channel(), event()
   local task
   local later, at_once, waited = both(function()
@@ -89,7 +85,7 @@ check.test("tasks: what await gives", function(t)
   same(t, pack(rt.select{rt.spawn(function() end)}), 1)
 end)
 
-check.test("tasks: errors are raised with both tracebacks", function(t)
+rt.test("tasks: errors are raised with both tracebacks", function(t)
   local function fail() error("boom") end
   local task = rt.spawn(fail)
   local err = t:error(function() rt.select{channel(), task} end, "select_test.lua:%d+: boom")
@@ -102,7 +98,7 @@ check.test("tasks: errors are raised with both tracebacks", function(t)
   t:equal(t:error(function() rt.select{cancelled} end), rt.cancelled)
 end)
 
-check.test("events", function(t)
+rt.test("events", function(t)
   local flag = event()
   local later, at_once, waited = both(function() return {channel(), flag} end, function() flag:set() end)
   t:ok(waited)
@@ -110,7 +106,7 @@ check.test("events", function(t)
   same(t, at_once, 2, true)
 end)
 
-check.test("timeouts", function(t)
+rt.test("timeouts", function(t)
   local ch = channel()
   same(t, pack(rt.select{ch, timeout = 0.001}), nil, "timeout", "ETIMEDOUT")
   same(t, pack(rt.select{ch, timeout = 0}), nil, "timeout", "ETIMEDOUT")
@@ -127,7 +123,7 @@ check.test("timeouts", function(t)
   same(t, task:await(), 1, "late")
 end)
 
-check.test("losers lose nothing", function(t)
+rt.test("losers lose nothing", function(t)
   local full, empty, closed = channel(1), channel(1), channel(1)
   for _ = 1, 100 do
     full:send("kept")
@@ -144,7 +140,7 @@ check.test("losers lose nothing", function(t)
   t:equal(full:count() + empty:count() + closed:count(), 0)
 end)
 
-check.test("one of several that can happen is chosen by chance", function(t)
+rt.test("one of several that can happen is chosen by chance", function(t)
   local chans, seen = {channel(100), channel(100), channel(100)}, {0, 0, 0}
   for i = 1, 100 do
     for k = 1, 3 do chans[k]:send(i) end
@@ -159,7 +155,7 @@ check.test("one of several that can happen is chosen by chance", function(t)
   end
 end)
 
-check.test("selects meet each other", function(t)
+rt.test("selects meet each other", function(t)
   local a, b = channel(), channel()
   local left = rt.spawn(function() return pack(rt.select{{a, "to the right"}, b}) end)
   local right = rt.spawn(function() return pack(rt.select{a, {b, "to the left"}}) end)
@@ -171,18 +167,18 @@ check.test("selects meet each other", function(t)
     same(t, l, 2, "to the left")
     same(t, r, 2, true)
   end
-  t:failure("would block", "EAGAIN", a:try_recv())
-  t:failure("would block", "EAGAIN", b:try_recv())
+  failure("would block", "EAGAIN", a:try_recv())
+  failure("would block", "EAGAIN", b:try_recv())
 end)
 
-check.test("many cases, and one channel in several", function(t)
+rt.test("many cases, and one channel in several", function(t)
   local chans = {}
   for i = 1, 100 do chans[i] = channel() end
   local task = rt.spawn(function() return pack(rt.select(chans)) end)
   settle()
   chans[77]:send("found")
   same(t, task:await(), 77, "found")
-  for i = 1, 100 do t:failure("would block", "EAGAIN", chans[i]:try_send(1)) end
+  for i = 1, 100 do failure("would block", "EAGAIN", chans[i]:try_send(1)) end
   local ch = channel()
   task = rt.spawn(function() return pack(rt.select{ch, ch, {ch, 1}, {ch, 2}}) end)
   settle()
@@ -190,10 +186,10 @@ check.test("many cases, and one channel in several", function(t)
   local results = task:await()
   t:ok(results[1] == 1 or results[1] == 2)
   t:equal(results[2], "once")
-  t:failure("would block", "EAGAIN", ch:try_recv())
+  failure("would block", "EAGAIN", ch:try_recv())
 end)
 
-check.test("the table may be changed while select waits", function(t)
+rt.test("the table may be changed while select waits", function(t)
   local ch, flag = channel(), event()
   local cases = {ch, {ch, "value"}, flag, timeout = 60}
   local task = rt.spawn(function() return pack(rt.select(cases)) end)
@@ -207,7 +203,7 @@ check.test("the table may be changed while select waits", function(t)
   same(t, task:await(), 3, true)
 end)
 
-check.test("values that were not sent are let go of", function(t)
+rt.test("values that were not sent are let go of", function(t)
   local weak = setmetatable({}, {__mode = "v"})
   local ch, flag = channel(), event()
   local task = rt.spawn(function()
@@ -225,10 +221,10 @@ check.test("values that were not sent are let go of", function(t)
   collectgarbage()
   collectgarbage()
   t:equal(next(weak), nil)
-  t:failure("would block", "EAGAIN", ch:try_recv())
+  failure("would block", "EAGAIN", ch:try_recv())
 end)
 
-check.test("cancellation: nothing is received or sent", function(t)
+rt.test("cancellation: nothing is received or sent", function(t)
   local ch, flag = channel(), event()
   local places = {
     function(wait) wait() end,
@@ -242,13 +238,13 @@ check.test("cancellation: nothing is received or sent", function(t)
     t:equal(task:status(), "waiting")
     task:cancel()
     t:equal(select(2, task:join()), rt.cancelled)
-    t:failure("would block", "EAGAIN", ch:try_recv())
-    t:failure("would block", "EAGAIN", ch:try_send(1))
+    failure("would block", "EAGAIN", ch:try_recv())
+    failure("would block", "EAGAIN", ch:try_send(1))
   end
   sleeper:cancel()
 end)
 
-check.test("what has happened beats a cancellation", function(t)
+rt.test("what has happened beats a cancellation", function(t)
   local ch = channel()
   local task = rt.spawn(function() return pack(rt.select{channel(), ch}) end)
   settle()
@@ -257,7 +253,7 @@ check.test("what has happened beats a cancellation", function(t)
   same(t, task:await(), 2, "kept")
 end)
 
-check.test("waits where the carrier is kept", function(t)
+rt.test("waits where the carrier is kept", function(t)
   local ch = channel()
   rt.spawn(function()
     for i = 1, 100 do ch:send(i) end
@@ -285,7 +281,7 @@ check.test("waits where the carrier is kept", function(t)
   t:equal(sum, 5050)
 end)
 
-check.test("misuse raises at the caller's line, naming the case", function(t)
+rt.test("misuse raises at the caller's line, naming the case", function(t)
   local ch, flag = channel(1), event()
   local cases = {
     {"bad argument #1 to 'select' %(table expected, got nil", function() rt.select() end},
@@ -316,7 +312,7 @@ check.test("misuse raises at the caller's line, naming the case", function(t)
   t:equal(ch:count(), 0)
 end)
 
-check.test("many selects, nothing is lost", function(t)
+rt.test("many selects, nothing is lost", function(t)
   local a, b, stop = channel(), channel(2), event()
   local sent, received, tasks = {}, {}, {}
   for id = 1, 50 do
@@ -347,5 +343,3 @@ check.test("many selects, nothing is lost", function(t)
   for value in pairs(received) do t:ok(sent[value]) end
   t:ok(count > 100)
 end)
-
-check.finish()

@@ -2,10 +2,10 @@
 -- rt.task.shield: cleanup that waits in spite of cancellation and deadlines from outside.
 
 local rt = require "rt"
-local check = require "check"
+local failure = require "failure"
 
 local shield = rt.task.shield
-local test = check.test
+local test = rt.test
 
 -- Runs fn in a task that is cancelled at its first wait; gives what fn gives.
 local function in_cancelled_task(fn)
@@ -62,7 +62,7 @@ end)
 
 test("a timeout around it does not end it, one inside does", function(t)
   local inner
-  t:failure("timeout", "ETIMEDOUT", rt.timeout(0.001, function()
+  failure("timeout", "ETIMEDOUT", rt.timeout(0.001, function()
     shield(function()
       rt.sleep(0.003)
       inner = {rt.timeout(0.001, rt.sleep, 60)}
@@ -163,5 +163,3 @@ test("finalizers have none", function(t)
   collectgarbage()
   t:ok(tostring(err):find("shield: a finalizer", 1, true), err)
 end)
-
-check.finish()

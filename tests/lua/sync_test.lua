@@ -2,38 +2,21 @@
 -- rt.sync: mutexes, semaphores, events, wait groups, and what they share with channels.
 
 local rt = require "rt"
-local check = require "check"
 local program = require "program"
+local failure = require "failure"
+local support = require "tasks"
 
 local sync = rt.sync
+local settle, spawn_all, await_all, many = support.settle, support.spawn_all, support.await_all, support.many
 
--- Lets all that can run do so until they wait.
-local function settle()
-  for _ = 1, 5 do rt.yield() end
-end
-
-local function spawn_all(count, fn)
-  local tasks = {}
-  for i = 1, count do tasks[i] = rt.spawn(fn, i) end
-  return tasks
-end
-
-local function await_all(tasks)
-  for _, task in ipairs(tasks) do task:await() end
-end
-
--- Under a sanitizer the same with fewer tasks.
-local sanitizer = os.getenv("RT_SANITIZER")
-local many = sanitizer and sanitizer ~= "" and sanitizer ~= "none" and 1000 or 10000
-
-check.test("rt has what rt.sync has", function(t)
+rt.test("rt has what rt.sync has", function(t)
   t:equal(rt.sync, require "rt.sync")
   t:equal(rt.select, require "rt.select")
 end)
 
 -- ---- Mutexes ----
 
-check.test("a mutex excludes, first come first served", function(t)
+rt.test("a mutex excludes, first come first served", function(t)
   local mutex, inside, order = sync.mutex(), 0, {}
   await_all(spawn_all(many, function(i)
     mutex:lock()
@@ -49,22 +32,22 @@ check.test("a mutex excludes, first come first served", function(t)
   t:equal(tostring(mutex), "mutex (free)")
 end)
 
-check.test("try_lock, timeouts, and misuse of a mutex", function(t)
+rt.test("try_lock, timeouts, and misuse of a mutex", function(t)
   local mutex = sync.mutex()
   t:error(function() mutex:unlock() end, "sync_test.lua:%d+: unlock: the task does not hold the mutex")
   t:equal(mutex:try_lock(), true)
   t:error(function() mutex:lock() end, "sync_test.lua:%d+: lock: the task holds the mutex already")
   t:error(function() mutex:try_lock() end, "sync_test.lua:%d+: try_lock: the task holds the mutex already")
   rt.spawn(function()
-    t:failure("would block", "EAGAIN", mutex:try_lock())
-    t:failure("timeout", "ETIMEDOUT", mutex:lock(0.001))
+    failure("would block", "EAGAIN", mutex:try_lock())
+    failure("timeout", "ETIMEDOUT", mutex:lock(0.001))
     t:error(function() mutex:unlock() end, "does not hold")
   end):await()
   mutex:unlock()
   t:error(function() mutex:unlock() end, "does not hold")
 end)
 
-check.test("a task that ends while it holds a mutex leaves it in doubt", function(t)
+rt.test("a task that ends while it holds a mutex leaves it in doubt", function(t)
   local mutex = sync.mutex()
   local waiting
   rt.spawn(function()
@@ -72,13 +55,13 @@ check.test("a task that ends while it holds a mutex leaves it in doubt", functio
     waiting = rt.spawn(function() return mutex:lock() end)
     settle()
   end):await()
-  t:failure("lock", "EOWNERDEAD", waiting:await())
-  t:failure("lock", "EOWNERDEAD", mutex:lock())
-  t:failure("try_lock", "EOWNERDEAD", mutex:try_lock())
-  t:failure("lock", "EOWNERDEAD", mutex:with(error))
+  failure("lock", "EOWNERDEAD", waiting:await())
+  failure("lock", "EOWNERDEAD", mutex:lock())
+  failure("try_lock", "EOWNERDEAD", mutex:try_lock())
+  failure("lock", "EOWNERDEAD", mutex:with(error))
 end)
 
-check.test("with gives the results and always unlocks", function(t)
+rt.test("with gives the results and always unlocks", function(t)
   for _, lock in ipairs {sync.mutex(), sync.semaphore(1)} do
     local free = tostring(lock)
     local function counted(...) return select("#", ...), ... end
@@ -112,7 +95,7 @@ end)
 
 -- ---- Semaphores ----
 
-check.test("a semaphore lets as many in as it has permits, first come first served", function(t)
+rt.test("a semaphore lets as many in as it has permits, first come first served", function(t)
   local semaphore, inside, most, order = sync.semaphore(3), 0, 0, {}
   await_all(spawn_all(many, function(i)
     semaphore:acquire()
@@ -128,15 +111,15 @@ check.test("a semaphore lets as many in as it has permits, first come first serv
   t:equal(semaphore:permits(), 3)
 end)
 
-check.test("permits", function(t)
+rt.test("permits", function(t)
   local semaphore = sync.semaphore(2)
   t:equal(semaphore:permits(), 2)
   t:error(function() semaphore:release() end, "sync_test.lua:%d+: release: no permit is acquired")
   t:equal(semaphore:acquire(), true)
   t:equal(semaphore:try_acquire(), true)
   t:equal(semaphore:permits(), 0)
-  t:failure("would block", "EAGAIN", semaphore:try_acquire())
-  t:failure("timeout", "ETIMEDOUT", semaphore:acquire(0.001))
+  failure("would block", "EAGAIN", semaphore:try_acquire())
+  failure("timeout", "ETIMEDOUT", semaphore:acquire(0.001))
   local waiting = rt.spawn(function() return semaphore:acquire() end)
   settle()
   rt.spawn(function() semaphore:release() end)
@@ -146,10 +129,10 @@ end)
 
 -- ---- Events and wait groups ----
 
-check.test("an event wakes all who wait, even if it is cleared at once", function(t)
+rt.test("an event wakes all who wait, even if it is cleared at once", function(t)
   local event = sync.event()
   t:equal(event:is_set(), false)
-  t:failure("timeout", "ETIMEDOUT", event:wait(0.001))
+  failure("timeout", "ETIMEDOUT", event:wait(0.001))
   local tasks = spawn_all(100, function() return event:wait() end)
   settle()
   event:set()
@@ -163,7 +146,7 @@ check.test("an event wakes all who wait, even if it is cleared at once", functio
   t:equal(event:wait(0), true)
 end)
 
-check.test("a wait group is waited for until all is done", function(t)
+rt.test("a wait group is waited for until all is done", function(t)
   local group, done = sync.wait_group(), 0
   t:equal(group:wait(), true)
   group:add(50)
@@ -177,7 +160,7 @@ check.test("a wait group is waited for until all is done", function(t)
   t:equal(group:wait(), true)
   t:equal(done, 50)
   group:add()
-  t:failure("timeout", "ETIMEDOUT", group:wait(0))
+  failure("timeout", "ETIMEDOUT", group:wait(0))
   group:add(2)
   group:add(-3)
   t:equal(group:wait(0), true)
@@ -189,7 +172,7 @@ end)
 
 -- ---- What they have in common ----
 
-check.test("tostring and hidden metatables", function(t)
+rt.test("tostring and hidden metatables", function(t)
   local ch = sync.channel(3)
   ch:send(1)
   t:equal(tostring(ch), "channel (1 of 3)")
@@ -209,7 +192,7 @@ check.test("tostring and hidden metatables", function(t)
   for _, object in ipairs {ch, mutex, semaphore, event, group} do t:equal(type(getmetatable(object)), "string") end
 end)
 
-check.test("who waits keeps the object that it waits for", function(t)
+rt.test("who waits keeps the object that it waits for", function(t)
   local waits = {
     function() return sync.channel():recv(0.05) end,
     function() return sync.channel():send(1, 0.05) end,
@@ -227,11 +210,11 @@ check.test("who waits keeps the object that it waits for", function(t)
     settle()
     collectgarbage()
     collectgarbage()
-    for i = 1, 100 do t:failure("timeout", "ETIMEDOUT", tasks[i]:await()) end
+    for i = 1, 100 do failure("timeout", "ETIMEDOUT", tasks[i]:await()) end
   end
 end)
 
-check.test("misuse raises at the caller's line", function(t)
+rt.test("misuse raises at the caller's line", function(t)
   local ch = sync.channel(1)
   local cases = {
     {"bad argument #1 to 'channel' %(capacity", function() sync.channel(-1) end},
@@ -265,7 +248,7 @@ check.test("misuse raises at the caller's line", function(t)
   t:equal(ch:count(), 0)
 end)
 
-check.test("every wait is a cancellation point, wherever it is", function(t)
+rt.test("every wait is a cancellation point, wherever it is", function(t)
   local ch, event, group = sync.channel(), sync.event(), sync.wait_group()
   local mutex, semaphore = sync.mutex(), sync.semaphore(1)
   group:add()
@@ -297,13 +280,13 @@ check.test("every wait is a cancellation point, wherever it is", function(t)
       if ok or err ~= rt.cancelled then error(("%s in %s: %s"):format(name, place, tostring(err))) end
     end
   end
-  t:failure("would block", "EAGAIN", ch:try_recv())
-  t:failure("would block", "EAGAIN", ch:try_send(1))
+  failure("would block", "EAGAIN", ch:try_recv())
+  failure("would block", "EAGAIN", ch:try_send(1))
   mutex:unlock()
   t:equal(tostring(mutex), "mutex (free)")
 end)
 
-check.test("what has been handed over beats a cancellation", function(t)
+rt.test("what has been handed over beats a cancellation", function(t)
   local ch, mutex, semaphore = sync.channel(), sync.mutex(), sync.semaphore(1)
   local receiver = rt.spawn(function() return ch:recv() end)
   settle()
@@ -332,7 +315,7 @@ check.test("what has been handed over beats a cancellation", function(t)
   t:equal(semaphore:permits(), 1)
 end)
 
-check.test("waits where the carrier is kept give their results", function(t)
+rt.test("waits where the carrier is kept give their results", function(t)
   local ch = sync.channel()
   local server = rt.spawn(function()
     for value in ch:iter() do value.reply:send(value[1] * 2) end
@@ -359,7 +342,7 @@ check.test("waits where the carrier is kept give their results", function(t)
   server:await()
 end)
 
-check.test("loops that never wait give way", function(t)
+rt.test("loops that never wait give way", function(t)
   local ch, mutex, semaphore, event = sync.channel(1), sync.mutex(), sync.semaphore(1), sync.event()
   event:set()
   local loops = {
@@ -382,7 +365,7 @@ check.test("loops that never wait give way", function(t)
   end
 end)
 
-check.test("finalizers meet objects that have gone before them", function(t)
+rt.test("finalizers meet objects that have gone before them", function(t)
   local code = [[
     local rt = require "rt"
     local uses = {
@@ -407,7 +390,7 @@ check.test("finalizers meet objects that have gone before them", function(t)
   t:equal(select(2, result.stdout:gsub("attempt to index field '[^\n]*a userdata value", "")), 5, result.stdout)
 end)
 
-check.test("a program may end while tasks wait", function(t)
+rt.test("a program may end while tasks wait", function(t)
   local code = [[
     local rt = require "rt"
     local ch, mutex, event = rt.sync.channel(), rt.sync.mutex(), rt.sync.event()
@@ -424,5 +407,3 @@ check.test("a program may end while tasks wait", function(t)
     t:equal(result.stderr, "")
   end
 end)
-
-check.finish()

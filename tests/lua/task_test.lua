@@ -2,19 +2,19 @@
 -- rt.task: spawn, await, join, cancel, names, lists, and where errors go.
 
 local rt = require "rt"
-local check = require "check"
+local failure = require "failure"
 
 local function raiser(err)
   return function() error(err, 0) end
 end
 
-check.test("rt has what rt.task has", function(t)
+rt.test("rt has what rt.task has", function(t)
   t:equal(rt.task, require "rt.task")
   t:equal(rt.spawn, rt.task.spawn)
   t:equal(rt.yield, rt.task.yield)
 end)
 
-check.test("await gives the values, nils among them", function(t)
+rt.test("await gives the values, nils among them", function(t)
   local task = rt.spawn(function(...) return select("#", ...), ... end, nil, 2, nil)
   local results = {n = select("#", task:await()), task:await()}
   t:equal(results.n, 4)
@@ -24,7 +24,7 @@ check.test("await gives the values, nils among them", function(t)
   t:equal(select("#", rt.spawn(function() end):await()), 0)
 end)
 
-check.test("a task takes and gives many values", function(t)
+rt.test("a task takes and gives many values", function(t)
   local many = {}
   for i = 1, 5000 do many[i] = i end
   local function sum(...)
@@ -36,7 +36,7 @@ check.test("a task takes and gives many values", function(t)
   t:equal(sum(rt.spawn(function() return unpack(many, 1, 200) end):await()), 20100)
 end)
 
-check.test("spawn does not run the task at once", function(t)
+rt.test("spawn does not run the task at once", function(t)
   local ran = false
   local task = rt.spawn(function() ran = true end)
   t:equal(ran, false)
@@ -45,14 +45,14 @@ check.test("spawn does not run the task at once", function(t)
   t:equal(ran, true)
 end)
 
-check.test("tasks run in the order in which they were spawned", function(t)
+rt.test("tasks run in the order in which they were spawned", function(t)
   local order, tasks = {}, {}
   for i = 1, 100 do tasks[i] = rt.spawn(function() order[#order + 1] = i end) end
   for i = 1, 100 do tasks[i]:await() end
   for i = 1, 100 do t:equal(order[i], i) end
 end)
 
-check.test("yield takes turns", function(t)
+rt.test("yield takes turns", function(t)
   local order = {}
   local function worker(name)
     for i = 1, 3 do
@@ -66,7 +66,7 @@ check.test("yield takes turns", function(t)
   t:equal(table.concat(order, " "), "a1 b1 a2 b2 a3 b3")
 end)
 
-check.test("await raises the error, with the traceback and the place of the spawn", function(t)
+rt.test("await raises the error, with the traceback and the place of the spawn", function(t)
   local task = rt.spawn(function() error("boom") end)
   local err = t:error(function() task:await() end, "task_test.lua:%d+: boom")
   t:ok(err:find("stack traceback:", 1, true), err)
@@ -74,7 +74,7 @@ check.test("await raises the error, with the traceback and the place of the spaw
   t:ok(t:error(function() task:await() end):find("boom"), "raised every time")
 end)
 
-check.test("an error of the VM itself has its line in the traceback too", function(t)
+rt.test("an error of the VM itself has its line in the traceback too", function(t)
   local raised, called
   local function line() return debug.getinfo(2, "l").currentline end
   local outermost = rt.spawn(function() local none raised = line() none.field = 1 end)
@@ -91,7 +91,7 @@ check.test("an error of the VM itself has its line in the traceback too", functi
   t:ok(err:find("traceback:\n\t[C]: in function 'error'", 1, true), err)
 end)
 
-check.test("an error three tasks deep shows every await and every spawn", function(t)
+rt.test("an error three tasks deep shows every await and every spawn", function(t)
   local lines = {}
   local function line() return debug.getinfo(2, "l").currentline end
   local function inner() lines.raise = line() error("deep") end
@@ -114,7 +114,7 @@ check.test("an error three tasks deep shows every await and every spawn", functi
   end
 end)
 
-check.test("an error that is no string is raised as it is", function(t)
+rt.test("an error that is no string is raised as it is", function(t)
   local object = setmetatable({}, {__tostring = function() return "an object" end})
   t:equal(t:error(function() rt.spawn(raiser(object)):await() end), object)
   local ok, err = pcall(function() rt.spawn(raiser(nil)):await() end)
@@ -123,7 +123,7 @@ check.test("an error that is no string is raised as it is", function(t)
   t:equal(t:error(function() rt.spawn(raiser(false)):await() end), false)
 end)
 
-check.test("join gives true and the values, or false and the bare error", function(t)
+rt.test("join gives true and the values, or false and the bare error", function(t)
   local ok, a, b = rt.spawn(function() return 1, 2 end):join()
   t:equal(ok, true)
   t:equal(a, 1)
@@ -136,7 +136,7 @@ check.test("join gives true and the values, or false and the bare error", functi
   t:equal(select("#", rt.spawn(function() end):join()), 1)
 end)
 
-check.test("any number of tasks join one, as often as they like", function(t)
+rt.test("any number of tasks join one, as often as they like", function(t)
   local task = rt.spawn(function() rt.sleep(0.01) return "result" end)
   local joiners = {}
   for i = 1, 50 do joiners[i] = rt.spawn(function() return select(2, task:join()) end) end
@@ -145,11 +145,11 @@ check.test("any number of tasks join one, as often as they like", function(t)
   t:equal(select(2, task:join()), "result")
 end)
 
-check.test("join with a timeout", function(t)
+rt.test("join with a timeout", function(t)
   local task = rt.spawn(function() rt.sleep(60) end)
-  t:failure("timeout", "ETIMEDOUT", task:join(0.01))
-  t:failure("timeout", "ETIMEDOUT", task:join(0))
-  t:failure("timeout", "ETIMEDOUT", task:join(-1))
+  failure("timeout", "ETIMEDOUT", task:join(0.01))
+  failure("timeout", "ETIMEDOUT", task:join(0))
+  failure("timeout", "ETIMEDOUT", task:join(-1))
   task:cancel()
   local ok, err = task:join(60)
   t:equal(ok, false)
@@ -157,18 +157,18 @@ check.test("join with a timeout", function(t)
   t:equal(task:join(0), false)
 end)
 
-check.test("join with an enormous timeout waits", function(t)
+rt.test("join with an enormous timeout waits", function(t)
   local task = rt.spawn(function() rt.yield() return 7 end)
   t:equal(select(2, task:join(math.huge)), 7)
   t:equal(select(2, rt.spawn(function() rt.yield() return 8 end):join(1e300)), 8)
 end)
 
-check.test("a task cannot join itself", function(t)
+rt.test("a task cannot join itself", function(t)
   t:error(function() rt.task.current():join() end, "cannot join itself")
   t:error(function() rt.task.current():await() end, "task_test.lua:%d+: a task cannot join itself")
 end)
 
-check.test("tasks cannot join each other", function(t)
+rt.test("tasks cannot join each other", function(t)
   local second
   local first = rt.spawn(function() return second:join() end)
   second = rt.spawn(function() return first:join() end)
@@ -176,7 +176,7 @@ check.test("tasks cannot join each other", function(t)
   t:equal(first:join(), true)
 end)
 
-check.test("cancel raises rt.cancelled at the wait", function(t)
+rt.test("cancel raises rt.cancelled at the wait", function(t)
   local seen
   local task = rt.spawn(function()
     local ok, err = pcall(rt.sleep, 60)
@@ -197,7 +197,7 @@ check.test("cancel raises rt.cancelled at the wait", function(t)
   t:equal(t:error(function() task:await() end), rt.cancelled)
 end)
 
-check.test("a cancellation that is swallowed is raised again at the next wait", function(t)
+rt.test("a cancellation that is swallowed is raised again at the next wait", function(t)
   local count = 0
   local task = rt.spawn(function()
     for _ = 1, 3 do
@@ -217,7 +217,7 @@ check.test("a cancellation that is swallowed is raised again at the next wait", 
   t:equal(task:status(), "done")
 end)
 
-check.test("a task that is cancelled before its first turn runs up to its first wait", function(t)
+rt.test("a task that is cancelled before its first turn runs up to its first wait", function(t)
   local reached
   local task = rt.spawn(function()
     reached = true
@@ -229,7 +229,7 @@ check.test("a task that is cancelled before its first turn runs up to its first 
   t:equal(reached, true)
 end)
 
-check.test("cancelling itself, and cancelling one that has ended", function(t)
+rt.test("cancelling itself, and cancelling one that has ended", function(t)
   local task = rt.spawn(function()
     rt.task.current():cancel()
     return pcall(rt.sleep, 60)
@@ -242,7 +242,7 @@ check.test("cancelling itself, and cancelling one that has ended", function(t)
   t:equal(task:await(), false)
 end)
 
-check.test("every kind of wait is a cancellation point", function(t)
+rt.test("every kind of wait is a cancellation point", function(t)
   local listener = assert(rt.net.tcp.listen("127.0.0.1:0"))
   local socket = assert(rt.net.udp.bind("127.0.0.1:0"))
   local sleeper = rt.spawn(function() rt.sleep(60) end)
@@ -280,7 +280,7 @@ check.test("every kind of wait is a cancellation point", function(t)
   socket:close()
 end)
 
-check.test("a result that has arrived already beats a cancellation", function(t)
+rt.test("a result that has arrived already beats a cancellation", function(t)
   local task = rt.spawn(function() return "result" end)
   local joiner = rt.spawn(function() return task:await() end)
   task:await()
@@ -288,7 +288,7 @@ check.test("a result that has arrived already beats a cancellation", function(t)
   t:equal(joiner:await(), "result")
 end)
 
-check.test("cancelling a joiner leaves the joined task alone", function(t)
+rt.test("cancelling a joiner leaves the joined task alone", function(t)
   local task = rt.spawn(function() rt.sleep(0.02) return 5 end)
   local joiner = rt.spawn(function() task:await() end)
   rt.yield()
@@ -297,7 +297,7 @@ check.test("cancelling a joiner leaves the joined task alone", function(t)
   t:equal(task:await(), 5)
 end)
 
-check.test("status says where a task is", function(t)
+rt.test("status says where a task is", function(t)
   local me
   local task = rt.spawn(function()
     me = rt.task.current()
@@ -315,7 +315,7 @@ check.test("status says where a task is", function(t)
   t:equal(failed:status(), "failed")
 end)
 
-check.test("a name and the place of the spawn are in tostring", function(t)
+rt.test("a name and the place of the spawn are in tostring", function(t)
   local line = debug.getinfo(1, "l").currentline + 1
   local task = rt.spawn(function() end)
   t:equal(task.name, nil)
@@ -333,7 +333,7 @@ check.test("a name and the place of the spawn are in tostring", function(t)
   task:await()
 end)
 
-check.test("current and list", function(t)
+rt.test("current and list", function(t)
   local function has(wanted)
     for _, task in ipairs(rt.task.list()) do
       if task.name == wanted then return true end
@@ -352,12 +352,12 @@ check.test("current and list", function(t)
   t:equal(rt.spawn(function() return rt.task.current() end):await() ~= rt.task.current(), true)
 end)
 
-check.test("current is the task inside of a coroutine too", function(t)
+rt.test("current is the task inside of a coroutine too", function(t)
   local me = rt.task.current()
   t:equal(coroutine.wrap(function() return rt.task.current() end)(), me)
 end)
 
-check.test("coroutine.yield reaches the resumer, waits in between or not", function(t)
+rt.test("coroutine.yield reaches the resumer, waits in between or not", function(t)
   local generator = coroutine.wrap(function()
     for i = 1, 3 do
       rt.yield()
@@ -371,7 +371,7 @@ check.test("coroutine.yield reaches the resumer, waits in between or not", funct
   t:equal(generator(), 3)
 end)
 
-check.test("coroutine.yield outside of a coroutine fails the task", function(t)
+rt.test("coroutine.yield outside of a coroutine fails the task", function(t)
   local task = rt.spawn(function()
     coroutine.yield(1)
     return "resumed"
@@ -382,7 +382,7 @@ check.test("coroutine.yield outside of a coroutine fails the task", function(t)
   t:equal(rt.spawn(function() return "the next one is fine" end):await(), "the next one is fine")
 end)
 
-check.test("a handle that nobody keeps does not end its task", function(t)
+rt.test("a handle that nobody keeps does not end its task", function(t)
   local ended = false
   rt.spawn(function()
     rt.sleep(0.02)
@@ -395,7 +395,7 @@ check.test("a handle that nobody keeps does not end its task", function(t)
   t:ok(ended)
 end)
 
-check.test("wrong arguments raise, naming function and argument", function(t)
+rt.test("wrong arguments raise, naming function and argument", function(t)
   t:error(function() rt.spawn(5) end, "task_test.lua:%d+: bad argument #1 to 'spawn' %(function expected, got number%)")
   t:error(function() rt.spawn() end, "bad argument #1 to 'spawn' (function expected, got no value)")
   t:error(function() rt.spawn({}) end, "bad argument #1 to 'spawn' (function expected, got table)")
@@ -411,7 +411,7 @@ check.test("wrong arguments raise, naming function and argument", function(t)
   task:await()
 end)
 
-check.test("spawn is there for a hundred thousand tasks", function(t)
+rt.test("spawn is there for a hundred thousand tasks", function(t)
   local count = 0
   for _ = 1, 100 do
     local tasks = {}
@@ -421,7 +421,7 @@ check.test("spawn is there for a hundred thousand tasks", function(t)
   t:equal(count, 100000)
 end)
 
-check.test("a finalizer cannot wait, and says so", function(t)
+rt.test("a finalizer cannot wait, and says so", function(t)
   local message
   local function make()
     getmetatable(newproxy(true)).__gc = function() message = select(2, pcall(rt.sleep, 0.001)) end
@@ -434,5 +434,3 @@ check.test("a finalizer cannot wait, and says so", function(t)
   t:equal(other:await(), "fine")
   rt.sleep(0.001)
 end)
-
-check.finish()

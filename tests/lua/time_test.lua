@@ -2,17 +2,17 @@
 -- rt.time: the clock, sleeping, intervals, timeouts; NaN, negative and enormous durations.
 
 local rt = require "rt"
-local check = require "check"
+local failure = require "failure"
 
 local NAN, HUGE = 0 / 0, math.huge
 
-check.test("rt has what rt.time has", function(t)
+rt.test("rt has what rt.time has", function(t)
   local time = require "rt.time"
   t:equal(rt.time, time)
   for _, name in ipairs {"sleep", "sleep_until", "interval", "timeout", "now"} do t:equal(rt[name], time[name]) end
 end)
 
-check.test("now is monotonic seconds", function(t)
+rt.test("now is monotonic seconds", function(t)
   local before = rt.now()
   t:equal(type(before), "number")
   for _ = 1, 1000 do
@@ -22,7 +22,7 @@ check.test("now is monotonic seconds", function(t)
   end
 end)
 
-check.test("sleep lasts at least as long and gives the time", function(t)
+rt.test("sleep lasts at least as long and gives the time", function(t)
   local before = rt.now()
   local after = rt.sleep(0.02)
   t:ok(after - before >= 0.02, after - before)
@@ -31,7 +31,7 @@ check.test("sleep lasts at least as long and gives the time", function(t)
   t:ok(rt.sleep_until(before + 0.02) >= before + 0.02)
 end)
 
-check.test("sleepers wake in the order of their deadlines", function(t)
+rt.test("sleepers wake in the order of their deadlines", function(t)
   local order, tasks = {}, {}
   local base = rt.now() + 0.02
   for i, delay in ipairs {0.03, 0.01, 0.02, 0} do
@@ -44,7 +44,7 @@ check.test("sleepers wake in the order of their deadlines", function(t)
   t:equal(table.concat(order), "4231")
 end)
 
-check.test("durations that are over already still give way", function(t)
+rt.test("durations that are over already still give way", function(t)
   for _, seconds in ipairs {0, -1, -1e300, -HUGE, 1e-12} do
     local ran = false
     local task = rt.spawn(function() ran = true end)
@@ -63,7 +63,7 @@ check.test("durations that are over already still give way", function(t)
   end
 end)
 
-check.test("enormous durations never end", function(t)
+rt.test("enormous durations never end", function(t)
   for _, seconds in ipairs {1e9, 1e18, 1e300, HUGE} do
     local task = rt.spawn(rt.sleep, seconds)
     local till = rt.spawn(rt.sleep_until, seconds + rt.now())
@@ -78,7 +78,7 @@ check.test("enormous durations never end", function(t)
   end
 end)
 
-check.test("NaN and what is no number raise", function(t)
+rt.test("NaN and what is no number raise", function(t)
   for _, name in ipairs {"sleep", "sleep_until"} do
     t:error(function() rt[name](NAN) end,
       "time_test.lua:%d+: bad argument #1 to '[%a_?]+' %(number expected, got NaN%)")
@@ -102,7 +102,7 @@ check.test("NaN and what is no number raise", function(t)
   t:error(function() rt.timeout(nil, print) end, "bad argument #1 to 'timeout' (number expected, got nil)")
 end)
 
-check.test("an interval ticks without drift, first after its period", function(t)
+rt.test("an interval ticks without drift, first after its period", function(t)
   local start, count = rt.now(), 0
   for now in rt.interval(0.01) do
     count = count + 1
@@ -112,7 +112,7 @@ check.test("an interval ticks without drift, first after its period", function(t
   end
 end)
 
-check.test("ticks that were missed are skipped", function(t)
+rt.test("ticks that were missed are skipped", function(t)
   local period = 0.02
   local start = rt.now()
   local tick = rt.interval(period)
@@ -126,29 +126,29 @@ check.test("ticks that were missed are skipped", function(t)
   t:ok(next_one - start >= 5 * period, "the tick after the late one is on the grid: " .. (next_one - start))
 end)
 
-check.test("an interval of an enormous period never ticks", function(t)
+rt.test("an interval of an enormous period never ticks", function(t)
   for _, seconds in ipairs {1e300, HUGE} do
-    t:failure("timeout", "ETIMEDOUT", rt.timeout(0.01, rt.interval(seconds)))
+    failure("timeout", "ETIMEDOUT", rt.timeout(0.01, rt.interval(seconds)))
   end
 end)
 
-check.test("timeout gives the results, nils among them", function(t)
+rt.test("timeout gives the results, nils among them", function(t)
   t:equal(select("#", rt.timeout(60, function(...) return ... end, nil, 1, nil)), 3)
   t:equal(select("#", rt.timeout(60, function() end)), 0)
   t:equal(select(2, rt.timeout(60, function(...) rt.yield() return ... end, 1, 2)), 2)
 end)
 
-check.test("timeout ends a wait", function(t)
+rt.test("timeout ends a wait", function(t)
   local before = rt.now()
-  t:failure("timeout", "ETIMEDOUT", rt.timeout(0.02, rt.sleep, 60))
+  failure("timeout", "ETIMEDOUT", rt.timeout(0.02, rt.sleep, 60))
   t:ok(rt.now() - before >= 0.02)
   t:ok(rt.now() - before < 30)
   t:ok(rt.sleep(0.001), "the task itself goes on")
 end)
 
-check.test("an expired timeout raises rt.cancelled, again and again until it is left", function(t)
+rt.test("an expired timeout raises rt.cancelled, again and again until it is left", function(t)
   local count = 0
-  t:failure("timeout", "ETIMEDOUT", rt.timeout(0.01, function()
+  failure("timeout", "ETIMEDOUT", rt.timeout(0.01, function()
     for _ = 1, 3 do
       local ok, err = pcall(rt.sleep, 60)
       if not ok and err == rt.cancelled then count = count + 1 end
@@ -158,7 +158,7 @@ check.test("an expired timeout raises rt.cancelled, again and again until it is 
   t:equal(count, 3)
 end)
 
-check.test("a function that returns after its deadline has its results", function(t)
+rt.test("a function that returns after its deadline has its results", function(t)
   t:equal(rt.timeout(0.001, function()
     pcall(rt.sleep, 60)
     return "late"
@@ -166,7 +166,7 @@ check.test("a function that returns after its deadline has its results", functio
   t:ok(rt.sleep(0.001))
 end)
 
-check.test("a ready result beats an expired deadline", function(t)
+rt.test("a ready result beats an expired deadline", function(t)
   local task = rt.spawn(function() return "ready" end)
   task:await()
   for _, seconds in ipairs {0, -1, -HUGE} do
@@ -183,14 +183,14 @@ check.test("a ready result beats an expired deadline", function(t)
   listener:close()
 end)
 
-check.test("a timeout that is over at once", function(t)
+rt.test("a timeout that is over at once", function(t)
   for _, seconds in ipairs {0, -1, -1e300, -HUGE} do
-    t:failure("timeout", "ETIMEDOUT", rt.timeout(seconds, rt.sleep, 60))
+    failure("timeout", "ETIMEDOUT", rt.timeout(seconds, rt.sleep, 60))
     t:equal(rt.timeout(seconds, function() return "did not wait" end), "did not wait")
   end
 end)
 
-check.test("an error of the function passes through", function(t)
+rt.test("an error of the function passes through", function(t)
   local object = {}
   t:equal(t:error(function() rt.timeout(60, function() error(object) end) end), object)
   t:error(function() rt.timeout(60, function() error("boom") end) end, "time_test.lua:%d+: boom")
@@ -207,11 +207,11 @@ check.test("an error of the function passes through", function(t)
   t:ok(rt.sleep(0.001))
 end)
 
-check.test("rt.cancelled that nobody's deadline has raised passes through", function(t)
+rt.test("rt.cancelled that nobody's deadline has raised passes through", function(t)
   t:equal(t:error(function() rt.timeout(60, error, rt.cancelled) end), rt.cancelled)
 end)
 
-check.test("nested: the inner one is shorter", function(t)
+rt.test("nested: the inner one is shorter", function(t)
   local inner
   local outer = rt.timeout(60, function()
     inner = {rt.timeout(0.01, rt.sleep, 60)}
@@ -222,7 +222,7 @@ check.test("nested: the inner one is shorter", function(t)
   t:equal(outer, "outer goes on")
 end)
 
-check.test("nested: the outer one is shorter", function(t)
+rt.test("nested: the outer one is shorter", function(t)
   local inner
   local value, message, code = rt.timeout(0.01, function()
     inner = {pcall(rt.timeout, 60, rt.sleep, 60)}
@@ -236,22 +236,22 @@ check.test("nested: the outer one is shorter", function(t)
   t:equal(inner[2], rt.cancelled)
 end)
 
-check.test("nested: both at the same time end both", function(t)
+rt.test("nested: both at the same time end both", function(t)
   local deadline = rt.now() + 0.01
-  t:failure("timeout", "ETIMEDOUT", rt.timeout(deadline - rt.now(), function()
+  failure("timeout", "ETIMEDOUT", rt.timeout(deadline - rt.now(), function()
     rt.timeout(deadline - rt.now(), rt.sleep, 60)
     rt.sleep(60)
   end))
-  t:failure("timeout", "ETIMEDOUT", rt.timeout(-HUGE, function()
+  failure("timeout", "ETIMEDOUT", rt.timeout(-HUGE, function()
     rt.timeout(-HUGE, rt.sleep, 60)
     rt.sleep(60)
   end))
   t:ok(rt.sleep(0.001))
 end)
 
-check.test("nested: the outer one has expired before the inner one is entered", function(t)
+rt.test("nested: the outer one has expired before the inner one is entered", function(t)
   local inner_ran
-  t:failure("timeout", "ETIMEDOUT", rt.timeout(0, function()
+  failure("timeout", "ETIMEDOUT", rt.timeout(0, function()
     rt.timeout(60, function()
       inner_ran = true
       rt.sleep(60)
@@ -261,12 +261,12 @@ check.test("nested: the outer one has expired before the inner one is entered", 
   t:ok(rt.sleep(0.001))
 end)
 
-check.test("a hundred timeouts inside of each other", function(t)
+rt.test("a hundred timeouts inside of each other", function(t)
   local function nest(depth)
     if depth == 0 then return rt.sleep(60) end
     return rt.timeout(60 + depth, nest, depth - 1)
   end
-  t:failure("timeout", "ETIMEDOUT", rt.timeout(0.02, nest, 100))
+  failure("timeout", "ETIMEDOUT", rt.timeout(0.02, nest, 100))
   t:ok(rt.sleep(0.001))
 end)
 
@@ -275,7 +275,7 @@ local function drop_in_timeout()
   coroutine.wrap(function() rt.timeout(-1, coroutine.yield) end)()
 end
 
-check.test("a timeout of a dropped coroutine ends with the one around it", function(t)
+rt.test("a timeout of a dropped coroutine ends with the one around it", function(t)
   t:equal(rt.timeout(60, function()
     drop_in_timeout()
     return "in time"
@@ -283,7 +283,7 @@ check.test("a timeout of a dropped coroutine ends with the one around it", funct
   t:equal(rt.timeout(60, function() rt.yield() return "in time" end), "in time")
 end)
 
-check.test("a timeout of a dropped coroutine is collected", function(t)
+rt.test("a timeout of a dropped coroutine is collected", function(t)
   drop_in_timeout()
   collectgarbage()
   collectgarbage()
@@ -294,7 +294,7 @@ check.test("a timeout of a dropped coroutine is collected", function(t)
   t:equal(rt.timeout(60, function() rt.yield() return "in time" end), "in time")
 end)
 
-check.test("a coroutine leaves its timeout in another one of its task", function(t)
+rt.test("a coroutine leaves its timeout in another one of its task", function(t)
   local inner = coroutine.wrap(function() return select(2, rt.timeout(-1, coroutine.yield)) end)
   inner()
   -- It is the outer one, and takes this one along.
@@ -302,7 +302,7 @@ check.test("a coroutine leaves its timeout in another one of its task", function
   rt.yield()
 end)
 
-check.test("a cancellation passes through a timeout", function(t)
+rt.test("a cancellation passes through a timeout", function(t)
   local task = rt.spawn(function() return rt.timeout(60, rt.sleep, 60) end)
   rt.yield()
   task:cancel()
@@ -310,18 +310,16 @@ check.test("a cancellation passes through a timeout", function(t)
   t:equal(task:status(), "cancelled")
 end)
 
-check.test("timeout works where the carrier is kept", function(t)
+rt.test("timeout works where the carrier is kept", function(t)
   table.sort({1, 2, 3}, function(a, b)
-    t:failure("timeout", "ETIMEDOUT", rt.timeout(0.002, rt.sleep, 60))
+    failure("timeout", "ETIMEDOUT", rt.timeout(0.002, rt.sleep, 60))
     return a < b
   end)
   t:equal(coroutine.wrap(function() return select(2, rt.timeout(0.002, rt.sleep, 60)) end)(), "timeout")
 end)
 
-check.test("a timeout in one task leaves the others alone", function(t)
+rt.test("a timeout in one task leaves the others alone", function(t)
   local other = rt.spawn(function() rt.sleep(0.03) return "whole" end)
-  t:failure("timeout", "ETIMEDOUT", rt.timeout(0.005, function() return other:await() end))
+  failure("timeout", "ETIMEDOUT", rt.timeout(0.005, function() return other:await() end))
   t:equal(other:await(), "whole")
 end)
-
-check.finish()

@@ -1,10 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- A million tasks that come and go: memory stays what it is.
 
-package.path = arg[0]:match("^(.*/)") .. "?.lua;" .. package.path
-
 local rt = require "rt"
-local check = require "check"
 local soak = require "soak"
 
 local COUNT, LOTS = soak.size(1000000, 20000), 10
@@ -14,7 +11,7 @@ local function churn(t, count, lot)
   soak.settles(t, LOTS / 2, function() lot(count / LOTS) end)
 end
 
-check.test("tasks one after the other", function(t)
+rt.test("tasks one after the other", function(t)
   churn(t, COUNT, function(count)
     for i = 1, count do
       if rt.spawn(function(a) return a end, i):await() ~= i then error("wrong result") end
@@ -22,7 +19,7 @@ check.test("tasks one after the other", function(t)
   end)
 end)
 
-check.test("tasks by the thousand", function(t)
+rt.test("tasks by the thousand", function(t)
   churn(t, COUNT, function(count)
     for _ = 1, count / 1000 do
       local tasks = {}
@@ -32,7 +29,7 @@ check.test("tasks by the thousand", function(t)
   end)
 end)
 
-check.test("tasks that nobody joins", function(t)
+rt.test("tasks that nobody joins", function(t)
   churn(t, COUNT, function(count)
     local left = count
     for i = 1, count do
@@ -43,7 +40,7 @@ check.test("tasks that nobody joins", function(t)
   end)
 end)
 
-check.test("tasks that fail, and are cancelled", function(t)
+rt.test("tasks that fail, and are cancelled", function(t)
   churn(t, COUNT / 5, function(count)
     for i = 1, count do
       local task = rt.spawn(function()
@@ -58,7 +55,7 @@ check.test("tasks that fail, and are cancelled", function(t)
   end)
 end)
 
-check.test("timeouts that expire and that do not", function(t)
+rt.test("timeouts that expire and that do not", function(t)
   local function race(i)
     local value = rt.timeout(i % 2 == 0 and 1e-4 or 60, rt.sleep, i % 2 == 0 and 60 or 1e-4)
     if (i % 2 == 0) ~= (value == nil) then error("the wrong one has won") end
@@ -72,7 +69,7 @@ check.test("timeouts that expire and that do not", function(t)
   end)
 end)
 
-check.test("coroutines that wait, and are dropped", function(t)
+rt.test("coroutines that wait, and are dropped", function(t)
   churn(t, COUNT / 10, function(count)
     for _ = 1, count / 10 do
       local tasks = {}
@@ -90,5 +87,3 @@ check.test("coroutines that wait, and are dropped", function(t)
     end
   end)
 end)
-
-check.finish()

@@ -1,10 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Endless recursion in a task: a Lua error, or an end of the process that says which task it was.
 
-package.path = arg[0]:match("^(.*/)") .. "?.lua;" .. package.path
-
 local rt = require "rt"
-local check = require "check"
 local soak = require "soak"
 
 local function shell(command)
@@ -15,7 +12,7 @@ local function shell(command)
   return tonumber(status), output
 end
 
-local path = os.tmpname()
+local path = require("folder")() .. "/overflow.lua"
 
 -- Runs code in a process of its own: its status and what it prints.
 local function child(code)
@@ -40,12 +37,12 @@ local function overflows(t, fn)
   end
 end
 
-check.test("recursion", function(t)
+rt.test("recursion", function(t)
   local function recurse(n) return 1 + recurse(n + 1) end
   overflows(t, function() recurse(0) end)
 end)
 
-check.test("recursion that waits", function(t)
+rt.test("recursion that waits", function(t)
   local function recurse(n)
     if n % 1000 == 0 then rt.yield() end
     return 1 + recurse(n + 1)
@@ -53,13 +50,13 @@ check.test("recursion that waits", function(t)
   overflows(t, function() recurse(0) end)
 end)
 
-check.test("recursion through a metamethod", function(t)
+rt.test("recursion through a metamethod", function(t)
   local meta = {}
   meta.__index = function(self, key) return self[key + 1] + 1 end
   overflows(t, function() return setmetatable({}, meta)[1] end)
 end)
 
-check.test("recursion through pcall", function(t)
+rt.test("recursion through pcall", function(t)
   local function recurse()
     local ok, err = pcall(recurse)
     if not ok then error(err, 0) end
@@ -68,7 +65,7 @@ check.test("recursion through pcall", function(t)
   overflows(t, function() recurse() end)
 end)
 
-check.test("a caught overflow leaves the task as it was", function(t)
+rt.test("a caught overflow leaves the task as it was", function(t)
   local function recurse(n) return 1 + recurse(n + 1) end
   local task = rt.spawn(function()
     for _ = 1, 5 do
@@ -99,7 +96,7 @@ local through_c = {
 }
 local kept = "ended by itself"
 for name, recurse in pairs(through_c) do
-  check.test("recursion through " .. name, function(t)
+  rt.test("recursion through " .. name, function(t)
     local status, output = child(recurse .. "\n" .. [[
 local task = require("rt").spawn(recurse)
 local ok, err = task:join()
@@ -119,6 +116,3 @@ print(require("rt").spawn(function() require("rt").yield() return "]] .. kept ..
     t:ok(output:find("\n\t[^\n]*" .. path:match("[^/]+$"):gsub("%p", "%%%0") .. ":1"), "no traceback: " .. output)
   end)
 end
-
-os.remove(path)
-check.finish()

@@ -1,11 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Many tasks that wait at once: 100,000 with their carriers given back, 10,000 that keep them.
 
-package.path = arg[0]:match("^(.*/)") .. "?.lua;" .. package.path
-
 local rt = require "rt"
 local core = require "rt.core"
-local check = require "check"
 local soak = require "soak"
 
 local function carriers_in_use()
@@ -41,7 +38,7 @@ local function park(t, count, fn)
   return cost, table_cost, used
 end
 
-check.test("100,000 tasks wait at once", function(t)
+rt.test("100,000 tasks wait at once", function(t)
   local count = soak.size(100000, 5000)
   local function wait() rt.sleep(1e6) end
   local cost, tables, used = park(t, count, wait)
@@ -53,7 +50,7 @@ check.test("100,000 tasks wait at once", function(t)
   end)
 end)
 
-check.test("100,000 tasks wait with results of their own", function(t)
+rt.test("100,000 tasks wait with results of their own", function(t)
   local count = soak.size(100000, 5000)
   local tasks, sum = {}, 0
   for i = 1, count do
@@ -66,7 +63,7 @@ check.test("100,000 tasks wait with results of their own", function(t)
   t:equal(sum, count * (count + 1) / 2)
 end)
 
-check.test("10,000 tasks wait in their carriers", function(t)
+rt.test("10,000 tasks wait in their carriers", function(t)
   local count = soak.size(10000, 300)
   local function wait()
     table.sort({2, 1}, function(a, b)
@@ -86,7 +83,7 @@ check.test("10,000 tasks wait in their carriers", function(t)
   t:ok(existing <= 6, ("%d carriers are left"):format(existing))
 end)
 
-check.test("10,000 tasks wait in their carriers and finish", function(t)
+rt.test("10,000 tasks wait in their carriers and finish", function(t)
   local count = soak.size(10000, 300)
   local tasks, sum = {}, 0
   for i = 1, count do
@@ -106,5 +103,3 @@ check.test("10,000 tasks wait in their carriers and finish", function(t)
   settle()
   t:equal(carriers_in_use(), 1)
 end)
-
-check.finish()

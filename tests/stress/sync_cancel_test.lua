@@ -4,7 +4,6 @@
 -- them, in which the task that comes to wait there is cancelled. Nothing may get lost, and all must end.
 
 local rt = require "rt"
-local check = require "check"
 
 local sync = rt.sync
 local sanitizer = os.getenv("RT_SANITIZER")
@@ -279,7 +278,5 @@ local function sweep(t, name, program)
 end
 
 for _, program in ipairs(programs) do
-  check.test(program[1], function(t) sweep(t, program[1], program[2]) end)
+  rt.test(program[1], function(t) sweep(t, program[1], program[2]) end)
 end
-
-check.finish()

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Check tests whose body runs as the main task of a native runtime: IN_TASK(name) { ... }. */
+/* Check tests whose body runs as the main task of a runtime: IN_TASK(name) { ... }. */
 #ifndef RT_TESTS_IN_TASK_H
 #define RT_TESTS_IN_TASK_H
 
-#include <check.h>
-#include <rt.h>
+#include "support/test_runtime.h"
 
-#define IN_TASK(name)                                                                                        \
+/* One worker: the tests expect orders, and share plain variables. */
+#define IN_TASK(name) IN_TASK_WITH(name, (&(const struct rt_runtime_options){.workers = 1}))
+
+/* The runtime gets these options, a struct rt_runtime_options * or NULL. */
+#define IN_TASK_WITH(name, options)                                                                          \
 	static void name##_body(void);                                                                       \
 	static int name##_task(void *arg)                                                                    \
 	{                                                                                                    \
@@ -16,7 +19,7 @@
 	}                                                                                                    \
 	START_TEST(name)                                                                                     \
 	{                                                                                                    \
-		ck_assert_int_eq(rt_run(&rt_native, NULL, name##_task, NULL, #name), 0);                     \
+		ck_assert_int_eq(rt_run(test_runtime(), (options), name##_task, NULL, #name), 0);            \
 	}                                                                                                    \
 	END_TEST                                                                                             \
 	static void name##_body(void)

@@ -2,7 +2,6 @@
 -- What the tests of TCP share: pairs of connections, resets, data that does not fit into buffers.
 
 local rt = require "rt"
-local check = require "check"
 local ffi = require "ffi"
 local tcp = rt.net.tcp
 
@@ -34,7 +33,7 @@ function M.pair()
 end
 
 function M.test(name, fn)
-  check.test(name, function(t)
+  rt.test(name, function(t)
     local a, b = M.pair()
     fn(t, a, b)
     a:close()

@@ -286,6 +286,7 @@ START_TEST(a_test_runs_on_its_runtime)
 
 	other = rt_native;
 	other.name = "other";
+	unsetenv("RT_RUNTIME");
 	int plain = rt_test_add(&tells_its_runtime_rt_test, NULL);
 	int on_other = rt_test_add(&tells_its_runtime_rt_test, &(struct rt_test_options){.runtime = &other});
 
@@ -293,6 +294,26 @@ START_TEST(a_test_runs_on_its_runtime)
 	ck_assert_ptr_eq(ran_on, &rt_native);
 	ck_assert(rt_test_run(&tells_its_runtime_rt_test, on_other, &failure));
 	ck_assert_ptr_eq(ran_on, &other);
+}
+END_TEST
+
+START_TEST(the_environment_names_the_runtime_of_tests_that_do_not)
+{
+	static struct rt_runtime_ops other;
+	struct rt_test_failure failure;
+
+	other = rt_native;
+	other.name = "other";
+	ck_assert_int_eq(rt_runtime_register(&other), 0);
+	setenv("RT_RUNTIME", "other", 1);
+	int plain = rt_test_add(&tells_its_runtime_rt_test, NULL);
+	int on_native =
+		rt_test_add(&tells_its_runtime_rt_test, &(struct rt_test_options){.runtime = &rt_native});
+
+	ck_assert(rt_test_run(&tells_its_runtime_rt_test, plain, &failure));
+	ck_assert_ptr_eq(ran_on, &other);
+	ck_assert(rt_test_run(&tells_its_runtime_rt_test, on_native, &failure));
+	ck_assert_ptr_eq(ran_on, &rt_native);
 }
 END_TEST
 
@@ -328,7 +349,7 @@ START_TEST(a_failure_names_its_seed)
 {
 	struct rt_test_failure failure;
 
-	ck_assert(passes_with(&expects_an_order_rt_test, NULL, &failure));
+	ck_assert(passes_with(&expects_an_order_rt_test, &(struct rt_test_options){.workers = 1}, &failure));
 	ck_assert(!passes_with(&expects_an_order_rt_test, &(struct rt_test_options){.explore = 1000},
 			       &failure));
 	const char *named = strstr(failure.text, " (with RT_SEED=");
@@ -371,6 +392,7 @@ static const struct {
 	{"RT_EXPLORE", "10x", "RT_EXPLORE=10x is not a number"},
 	{"RT_EXPLORE", "99999999999999999999", "RT_EXPLORE=99999999999999999999 is not a number"},
 	{"RT_CLOCK", "slow", "RT_CLOCK=slow is neither virtual nor real"},
+	{"RT_RUNTIME", "nope", "RT_RUNTIME=nope is no runtime; there is: "},
 };
 
 START_TEST(a_wrong_environment_fails_the_test)
@@ -379,7 +401,8 @@ START_TEST(a_wrong_environment_fails_the_test)
 
 	setenv(wrong[_i].name, wrong[_i].value, 1);
 	ck_assert(!passes_with(&counts_its_runs_rt_test, NULL, &failure));
-	ck_assert_str_eq(failure.text, wrong[_i].message);
+	ck_assert_msg(strncmp(failure.text, wrong[_i].message, strlen(wrong[_i].message)) == 0, "%s",
+		      failure.text);
 	ck_assert_int_eq(runs, 0);
 }
 END_TEST
@@ -420,6 +443,7 @@ int main(void)
 	tcase_add_loop_test(verdicts, a_deadlock_fails_and_names_the_tasks, 0, MODES);
 	suite_add_tcase(suite, verdicts);
 	tcase_add_test(options, a_test_runs_on_its_runtime);
+	tcase_add_test(options, the_environment_names_the_runtime_of_tests_that_do_not);
 	tcase_add_test(options, explore_runs_once_for_each_seed);
 	tcase_add_test(options, a_failure_names_its_seed);
 	tcase_add_test(options, the_clock_is_virtual_on_request);

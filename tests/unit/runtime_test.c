@@ -46,7 +46,7 @@ IN_TASK(one_runtime_per_thread)
 	int value = 1;
 
 	ck_assert_ptr_nonnull(runtime);
-	ck_assert_ptr_eq(runtime->ops, &rt_native);
+	ck_assert_ptr_eq(runtime->ops, test_runtime());
 	ck_assert_int_eq(run(give_back, &value), -EBUSY);
 	ck_assert_ptr_eq(rt_runtime_current(), runtime);
 	ck_assert_int_eq(rt_sleep(1), 0);
@@ -492,9 +492,10 @@ START_TEST(a_runtime_is_found_by_its_name)
 	ck_assert_int_eq(err, -ENOSPC);
 	ck_assert_ptr_eq(rt_runtime_find("n3"), &others[3]);
 	ck_assert_str_eq(rt_runtime_name(0), "native");
-	ck_assert_str_eq(rt_runtime_name(1), "fake");
-	ck_assert_str_eq(rt_runtime_name(2), "n0");
-	ck_assert_ptr_null(rt_runtime_name((unsigned)count + 1));
+	ck_assert_str_eq(rt_runtime_name(1), "stealing");
+	ck_assert_str_eq(rt_runtime_name(2), "fake");
+	ck_assert_str_eq(rt_runtime_name(3), "n0");
+	ck_assert_ptr_null(rt_runtime_name((unsigned)count + 2));
 	ck_assert_ptr_null(rt_runtime_name(1000000));
 	ck_assert_ptr_null(rt_runtime_find("none"));
 }

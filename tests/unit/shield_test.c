@@ -198,8 +198,7 @@ static int run_and_leave_one_behind(void)
 START_TEST(the_end_of_the_program_waits_only_so_long)
 {
 	expect_exit(run_and_leave_one_behind, 0,
-		    "1 tasks ignore their cancellation and are abandoned, the first is hidden (spawned at "
-		    "x:1)\n");
+		    "1 task ignores its cancellation and is abandoned: hidden (spawned at x:1)\n");
 }
 END_TEST
 

@@ -5,6 +5,7 @@
 #endif
 #include "platform/clock.h"
 #include "runtime/lifecycle.h"
+#include "support/in_task.h"
 #include "support/pair.h"
 #include "support/suite.h"
 #include "task/task.h"
@@ -16,23 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
-static const struct rt_runtime_options virtual = {.clock = RT_CLOCK_VIRTUAL};
+static const struct rt_runtime_options virtual = {.clock = RT_CLOCK_VIRTUAL, .workers = 1};
 
 /* A test whose body is the main task of a runtime with a virtual clock. */
-#define IN_VIRTUAL_TIME(name)                                                                                \
-	static void name##_body(void);                                                                       \
-	static int name##_task(void *arg)                                                                    \
-	{                                                                                                    \
-		(void)arg;                                                                                   \
-		name##_body();                                                                               \
-		return 0;                                                                                    \
-	}                                                                                                    \
-	START_TEST(name)                                                                                     \
-	{                                                                                                    \
-		ck_assert_int_eq(rt_run(&rt_native, &virtual, name##_task, NULL, #name), 0);                 \
-	}                                                                                                    \
-	END_TEST                                                                                             \
-	static void name##_body(void)
+#define IN_VIRTUAL_TIME(name) IN_TASK_WITH(name, &virtual)
 
 /* ---- Order and exactness ---- */
 

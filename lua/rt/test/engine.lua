@@ -3,10 +3,11 @@
 
 local core = require "rt.core"
 
--- run({runtime=, clock=, seed=, timeout=}, fn) -> true | false, error, traceback. A task that has not
+-- run({runtime=, workers=, clock=, seed=, timeout=}, fn) -> true | false, error, traceback. A task that has not
 -- given way for the timeout is reported on stderr, before the command kills the process.
 return function(settings, fn)
   return core.main({
-    runtime = settings.runtime, clock = settings.clock, seed = settings.seed, watchdog = settings.timeout,
+    runtime = settings.runtime, workers = settings.workers, clock = settings.clock, seed = settings.seed,
+    watchdog = settings.timeout,
   }, fn)
 end

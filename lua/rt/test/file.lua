@@ -96,7 +96,8 @@ function File:config()
   local s = self.settings
   return wire.encode {
     file = self.path, from = self.from, filter = s.filter, runtime = s.runtime, ["repeat"] = s["repeat"],
-    explore = s.explore, seed = s.seed, timeout = s.timeout,
+    explore = s.explore, seed = s.seed, timeout = s.timeout, jit = s.jit,
+    workers = s.workers,
   }
 end
 

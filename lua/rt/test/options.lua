@@ -16,9 +16,11 @@ files given. Each file has a process of its own, each test a runtime of its own.
   --jobs=N            how many files at once (default: as many as there are processors, at most 4)
   --timeout=S         how many seconds a test may take that does not say so itself (10)
   --runtime=NAME|all  on which runtime the tests run that do not name one (native)
+  --workers=N         how many threads each runtime has (1)
   --repeat=N          run each test N times
   --seed=N            the order in which ready tasks run is a function of the seed
   --explore=N         run each test with N seeds, and give the first one with which it fails
+  --jit=on|off        whether LuaJIT compiles (on)
   --format=FORMAT     pretty, tap or junit (pretty)
   --verbose           what tests print that do not fail, too
   --help              this text
@@ -49,9 +51,22 @@ local function runtime(name)
   return name
 end
 
+local function workers(text)
+  local number = text:find("^%d+$") and tonumber(text)
+  if not number or number < 1 or number > core.workers_max then
+    return nil, ("takes a number from 1 to %d"):format(core.workers_max)
+  end
+  return number
+end
+
 local function format(name)
   if name ~= "pretty" and name ~= "tap" and name ~= "junit" then return nil, "takes pretty, tap or junit" end
   return name
+end
+
+local function on_or_off(value)
+  if value ~= "on" and value ~= "off" then return nil, "takes on or off" end
+  return value
 end
 
 local function text(value)
@@ -59,8 +74,8 @@ local function text(value)
 end
 
 local readers = {
-  filter = text, jobs = whole(1), timeout = duration, runtime = runtime, ["repeat"] = whole(1), seed = whole(0),
-  explore = whole(1), format = format,
+  filter = text, jobs = whole(1), timeout = duration, runtime = runtime, workers = workers, ["repeat"] = whole(1),
+  seed = whole(0), explore = whole(1), jit = on_or_off, format = format,
 }
 local flags = {["fail-fast"] = true, verbose = true, help = true}
 
@@ -88,7 +103,7 @@ end
 
 -- parse(arguments) -> {paths = {...}, timeout=, ...}, or nil and a message
 function options.parse(arguments)
-  local settings = {paths = {}, timeout = 10, runtime = "native", ["repeat"] = 1, format = "pretty"}
+  local settings = {paths = {}, timeout = 10, runtime = "native", workers = 1, ["repeat"] = 1, format = "pretty"}
   local index = 1
   while index <= #arguments do
     local argument, wrong = arguments[index], nil

@@ -56,7 +56,7 @@ local function plural(count, what)
   return ("%d %s%s"):format(count, what, count == 1 and "" or "s")
 end
 
--- run(test, {runtime=, clock=, seed=, timeout=, alive=}) -> "pass" | "skip", its reason | "fail", message, traceback
+-- run(test, {runtime=, workers=, clock=, seed=, timeout=, alive=}) -> "pass" | "skip", its reason | "fail", message, traceback
 return function(test, settings)
   local run, found = context.new(test.name), {}
   handles.forget()

@@ -78,6 +78,7 @@ local function settings_of(item, config, seed)
   local options = item.test.options
   return {
     runtime = item.runtime,
+    workers = config.workers,
     clock = options.clock or "real",
     timeout = options.timeout or config.timeout,
     seed = seed,
@@ -118,11 +119,13 @@ local function tell_run(index, item, config)
   }
 end
 
--- worker(config): config is a line of {file=, from=, filter=, runtime=, repeat=, explore=, seed=, timeout=}.
+-- worker(config): config is a line of {file=, from=, filter=, runtime=, repeat=, explore=, seed=, timeout=,
+-- jit=, workers=}.
 return function(line)
   local config = wire.decode(line)
   events = core.worker_begin()
   io.stdout:setvbuf("line")
+  if config.jit == "off" then jit.off() end
   local state = collect.install(rt)
   tell {event = "load"}
   local wrong = load_file(config.file)
