@@ -90,7 +90,8 @@ void task_init(struct rt_task *task, const struct task_home *home)
 	*task = (struct rt_task){
 		.runnable.run = run,
 		.home = home,
-		.state = TASK_PARKED,
+		/* Before task_start() others may cancel it: then nobody but that schedules it. */
+		.state = TASK_SCHEDULED,
 	};
 }
 
