@@ -33,14 +33,16 @@ local rt = {
   version = core.version,
 }
 
--- The name of the runtime that runs this program; with a name, makes sure that it is that one.
--- Another one is chosen where the program is started: rtlua --runtime=NAME, rt.main(NAME, fn).
+-- The name of the runtime that runs this program; with a name, goes on on that one, as long as nothing has been
+-- spawned. rtlua --runtime=NAME and rt.main(NAME, fn) choose it from the start. Waits.
 function rt.runtime(name)
   local running = core.runtime()
   if name == nil or name == running then return running end
   local unknown = core.check_runtime(name)
   if unknown then error(unknown, 2) end
-  error(("the program runs on '%s' already; start it with --runtime=%s"):format(running or "no runtime", name), 2)
+  local _, reason = core.switch_runtime(name)
+  if reason then error(("cannot start the runtime '%s': %s"):format(name, select(2, core.failure(reason))), 2) end
+  return name
 end
 
 local function finish(ok, ...)

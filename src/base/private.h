@@ -286,6 +286,8 @@
 #define runtime_close rt__runtime_close
 #define runtime_drain rt__runtime_drain
 #define runtime_open rt__runtime_open
+#define runtime_switch rt__runtime_switch
+#define runtime_switch_await rt__runtime_switch_await
 #define scope_abandon rt__scope_abandon
 #define scope_adopt rt__scope_adopt
 #define scope_await rt__scope_await

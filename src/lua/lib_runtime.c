@@ -7,6 +7,7 @@
 #include "lua/libs.h"
 #include "lua/main_options.h"
 #include "lua/main_task.h"
+#include "lua/runtime_switch.h"
 #include "runtime/lifecycle.h"
 
 #include "base/error.h"
@@ -37,6 +38,12 @@ static int check_runtime(lua_State *L)
 	return 1;
 }
 
+/* switch_runtime(name) -> nothing, when the program runs on that one; or nil and the reason */
+static int switch_runtime(lua_State *L)
+{
+	return runtime_switch_await(L, vm_upvalue(L), rt_runtime_find(vm_check_string(L, 1, NULL)));
+}
+
 /* runtimes() -> the names of all that there are */
 static int runtimes(lua_State *L)
 {
@@ -54,14 +61,17 @@ static int start(struct vm *vm, const struct main_options *options, struct rt_ru
 
 	if (err < 0)
 		return err;
+	vm->opened_with = options->runtime;
 	err = vm_start(vm, *runtime);
 	if (err < 0)
 		runtime_close(*runtime);
 	return err;
 }
 
-static void end(struct vm *vm, struct rt_runtime *runtime)
+static void end(struct vm *vm)
 {
+	struct rt_runtime *runtime = vm->runtime;
+
 	main_task_end(vm);
 	vm_stop(vm);
 	runtime_close(runtime);
@@ -84,7 +94,7 @@ static int run_main(lua_State *L)
 	vm->failed = 0;
 	int count = main_task_run(L, vm, lua_gettop(L) - 2, NULL);
 
-	end(vm, runtime);
+	end(vm);
 	lua_pushboolean(L, count >= 0);
 	lua_insert(L, 2);
 	if (count < -1)
@@ -102,9 +112,13 @@ static int failed(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-	{"runtime", runtime_name}, {"check_runtime", check_runtime},
-	{"runtimes", runtimes},    {"main", run_main},
-	{"failed", failed},        {NULL, NULL},
+	{"runtime", runtime_name},
+	{"check_runtime", check_runtime},
+	{"runtimes", runtimes},
+	{"switch_runtime", switch_runtime},
+	{"main", run_main},
+	{"failed", failed},
+	{NULL, NULL},
 };
 
 void lib_runtime_open(lua_State *L, struct vm *vm)

@@ -56,6 +56,7 @@ librtlua_la_SOURCES = \
 	src/lua/probe.c \
 	src/lua/refuse.c \
 	src/lua/rtlua.c \
+	src/lua/runtime_switch.c \
 	src/lua/shared_chan.c \
 	src/lua/site.c \
 	src/lua/state.c \

@@ -9,6 +9,7 @@
 #include "lua/failure.h"
 #include "lua/job_pool.h"
 #include "lua/lua_task_report.h"
+#include "lua/runtime_switch.h"
 #include "runtime/lifecycle.h"
 #include "runtime/signals.h"
 #include "task/fiber_task.h"
@@ -59,7 +60,7 @@ static int push_results(lua_State *L, struct lua_task *task, int handle)
 	return task->values;
 }
 
-static int run(struct vm *vm, struct lua_task *task, const bool *done, bool *interrupted)
+static int run_once(struct vm *vm, struct lua_task *task, const bool *done, bool *interrupted)
 {
 	if (interrupted)
 		signals_open(vm->runtime, &task->task);
@@ -68,9 +69,25 @@ static int run(struct vm *vm, struct lua_task *task, const bool *done, bool *int
 	if (!*done && err == -EDEADLK)
 		report_deadlock(vm);
 	if (interrupted) {
-		*interrupted = signals_interrupted(vm->runtime);
+		*interrupted = signals_interrupted(vm->runtime) || *interrupted;
 		signals_close(vm->runtime);
 	}
+	return err;
+}
+
+/* On one runtime after the other, as the program wants it. */
+static int run(struct vm *vm, struct lua_task *task, bool *done, bool *interrupted)
+{
+	vm->main = task;
+	vm->main_done = done;
+	int err = run_once(vm, task, done, interrupted);
+
+	while (runtime_switch_due(vm)) {
+		runtime_switch(vm, &task->task);
+		err = run_once(vm, task, done, interrupted);
+	}
+	vm->main = NULL;
+	vm->main_done = NULL;
 	return err;
 }
 

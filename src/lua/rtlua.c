@@ -27,14 +27,9 @@ struct rtlua {
 	char *error;
 };
 
-static int make_runtime(struct rtlua *lua, const struct rtlua_options *options)
+static int make_runtime(struct rtlua *lua, const struct rtlua_options *options,
+			const struct rt_runtime_options *with)
 {
-	struct rt_runtime_options runtime = {
-		.event_base = options->event_base,
-		.workers = options->workers,
-		.watchdog = options->watchdog,
-	};
-
 	lua->guest = options->event_base;
 	lua->signals = options->signals;
 	lua->strict = options->strict;
@@ -43,7 +38,7 @@ static int make_runtime(struct rtlua *lua, const struct rtlua_options *options)
 		runtime_join(lua->runtime);
 		return 0;
 	}
-	return runtime_open(options->runtime, &runtime, &lua->runtime);
+	return runtime_open(options->runtime, with, &lua->runtime);
 }
 
 int rtlua_open(struct rtlua **lua, const struct rtlua_options *options)
@@ -55,7 +50,12 @@ int rtlua_open(struct rtlua **lua, const struct rtlua_options *options)
 	if (!created)
 		return -ENOMEM;
 	options = options ? options : &defaults;
-	int err = make_runtime(created, options);
+	const struct rt_runtime_options with = {
+		.event_base = options->event_base,
+		.workers = options->workers,
+		.watchdog = options->watchdog,
+	};
+	int err = make_runtime(created, options, &with);
 
 	if (err == 0)
 		err = state_open(&created->state, options->name ? options->name : "rtlua", 0);
@@ -63,8 +63,10 @@ int rtlua_open(struct rtlua **lua, const struct rtlua_options *options)
 		created->runtime = NULL;
 	if (err == 0)
 		err = vm_start(created->state.vm, created->runtime);
-	if (err == 0)
+	if (err == 0) {
 		created->state.vm->job_memory = options->job_memory;
+		created->state.vm->opened_with = with;
+	}
 	if (err < 0) {
 		rtlua_close(created);
 		return err;
@@ -225,6 +227,7 @@ int rtlua_run(struct rtlua *lua, int nargs)
 	}
 	int result = main_task_run(L, lua->state.vm, nargs, lua->signals ? &interrupted : NULL);
 
+	lua->runtime = lua->state.vm->runtime; /* it may be another one now */
 	interrupted = interrupted && result == -1 && cancelled_is(L, -2);
 	if (result == -1 && !interrupted)
 		report_error(lua);

@@ -61,6 +61,10 @@ struct vm {
 	struct task_home home; /* of its tasks */
 	struct task_group group;
 	struct rt_runtime *runtime; /* NULL: not started */
+	struct rt_runtime_options opened_with; /* that runtime, if it was opened for this VM */
+	const struct rt_runtime_ops *next_runtime; /* see runtime_switch.h; or NULL */
+	struct lua_task *main; /* or NULL */
+	bool *main_done; /* ends run() */
 	lua_State *L; /* a coroutine of our own for protected calls outside of tasks */
 	/*
 	 * Another, whose stack holds the tables that keep tasks, coroutines and local values alive,
