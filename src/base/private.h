@@ -332,6 +332,16 @@
 #define steal_queue_pop rt__steal_queue_pop
 #define steal_queue_push rt__steal_queue_push
 #define steal_queue_steal rt__steal_queue_steal
+#define stealer_look_for_end rt__stealer_look_for_end
+#define stealer_look_into_reactor rt__stealer_look_into_reactor
+#define stealer_push rt__stealer_push
+#define stealer_sleep rt__stealer_sleep
+#define stealer_step rt__stealer_step
+#define stealer_step_alone rt__stealer_step_alone
+#define stealing_can_wake rt__stealing_can_wake
+#define stealing_has_anything rt__stealing_has_anything
+#define stealing_is_done rt__stealing_is_done
+#define stealing_notify rt__stealing_notify
 #define strand_init rt__strand_init
 #define strand_retire rt__strand_retire
 #define strands_free rt__strands_free

@@ -5,6 +5,8 @@ librtcore_la_SOURCES += \
 	src/runtime/native.c \
 	src/runtime/runtime.c \
 	src/runtime/signals.c \
+	src/runtime/stealer.c \
+	src/runtime/stealer_sleep.c \
 	src/runtime/stealing.c \
 	src/runtime/virtual_clock.c \
 	src/runtime/worker.c
