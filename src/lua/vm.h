@@ -53,7 +53,8 @@ struct transfer_refs {
 	int codes, factories, funcinfo; /* see code.c */
 	int names, integers;
 	int chans; /* this VM's objects by shared channel */
-	int factory_count, module_count;
+	int factory_count;
+	uintptr_t modules; /* which there are: see names.c */
 };
 
 struct vm {

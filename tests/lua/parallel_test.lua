@@ -243,7 +243,7 @@ rt.test("jobs that are left are cancelled", function(t)
     for _ = 1, 3 do
       rt.parallel(function(ch)
         local ok, err = pcall(ch.recv, ch)
-        io.stdout:write(tostring(err), "\n")
+        io.stdout:write(tostring(err) .. "\n")
       end, ch)
     end
     rt.sleep(0.05)
