@@ -7,6 +7,7 @@
 
 #include "lua/failure.h"
 #include "lua/lua_task_report.h"
+#include "lua/registered.h"
 #include "lua/transfer.h"
 
 #include <errno.h>
@@ -255,6 +256,7 @@ static int set_up(lua_State *L)
 	struct job_vm *vm = lua_touserdata(L, 1);
 
 	transfer_open(L, vm->state.vm);
+	registered_copy(L, vm->pool->owner);
 	lua_getglobal(L, "require");
 	lua_pushliteral(L, "rt.job");
 	lua_call(L, 1, 1);

@@ -93,6 +93,7 @@ struct vm {
 	size_t given_up; /* as many tasks as have ignored their cancellation at an end */
 	bool refused; /* a wait where none is possible has been reported */
 	struct transfer_refs transfer;
+	struct registered *registered; /* by the host */
 	struct job_pool *pool; /* of its family, or NULL: none has been needed yet */
 	struct job_vm *job_vm; /* NULL: it is the program's own */
 	size_t job_memory; /* bytes that each of its job VMs may use; 0: see job_pool.h */

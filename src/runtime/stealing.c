@@ -316,7 +316,7 @@ static int poll_reactor(struct stealer *worker, rt_time until)
 
 	worker->polling = true;
 	int err = until == RT_NOW || until == RT_FOREVER ? reactor_poll(self->reactor, until == RT_FOREVER)
-							 : reactor_poll_until(self->reactor, until);
+							  : reactor_poll_until(self->reactor, until);
 
 	worker->polling = false;
 	atomic_fetch_add_explicit(&self->polls, 1, memory_order_relaxed);
