@@ -62,7 +62,8 @@ RT_API lua_State *rtlua_state(struct rtlua *lua);
 
 /*
  * Makes fn known as a function of a module: "app.fetch" is require("app").fetch.
- * fn runs in the task that calls it and may call any rt_* function that waits.
+ * fn runs in the task that calls it and may call any rt_* function that waits. Functions that rt.parallel()
+ * runs elsewhere have it too, if it was registered before: fn may then be called by several threads at once.
  * Any C function may, as long as it is called as a lua_CFunction and not through the
  * FFI: compiled code cannot be suspended. A call through the FFI that would have to
  * wait gives -ENOTSUP, compiled or not, and the first one is reported on stderr; one

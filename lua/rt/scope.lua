@@ -26,6 +26,8 @@ local Scope = {}
 -- task may spawn into the scope until it is closed. Does not wait.
 Scope.spawn = core.scope_spawn
 
+-- scope:parallel(fn, ...) -> task: the same in another VM, see rt/parallel.lua.
+
 -- scope:cancel(): ends the waits of the scope's tasks, of all that they have spawned in scopes of
 -- their own, and of its function, with rt.cancelled. Does not wait.
 Scope.cancel = core.scope_cancel

@@ -31,6 +31,10 @@ sync.channel = core.channel
 --   close()                      -> true | nil, "closed", "EALREADY": nothing more will be sent. Those
 --                                who wait to send give up; what is there can still be received
 --   count(), capacity()          -> how many values it holds, and can hold
+--
+-- A channel that is sent to another VM (rt/parallel.lua) is the same one in both, with what it holds. From then on
+-- values are copied: what cannot go to another VM raises at the send, named, and a socket is handed over; it
+-- comes back if the send gives up.
 local Channel = core.Channel
 local send_begin, send_end = core.send_begin, core.send_end
 local recv_begin, recv_end = core.recv_begin, core.recv_end

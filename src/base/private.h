@@ -274,6 +274,9 @@
 #define reactor_unwatch rt__reactor_unwatch
 #define reactor_wake rt__reactor_wake
 #define reactor_watch rt__reactor_watch
+#define registered_add rt__registered_add
+#define registered_copy rt__registered_copy
+#define registered_free rt__registered_free
 #define report_begin rt__report_begin
 #define report_end rt__report_end
 #define report_failure rt__report_failure

@@ -142,6 +142,7 @@ static void fail(struct job *job, const char *failure)
 	rt_runtime_lock(runtime);
 	job->outcome = JOB_FAILED;
 	job->failure = failure;
+	job->vm->starved = failure == no_memory;
 	end(job);
 	rt_runtime_unlock(runtime);
 	leave(job);
@@ -158,7 +159,6 @@ static void begin(struct job *job)
 	if (lua_cpcall(L, spawn, job) == 0)
 		return;
 	lua_pop(L, 1);
-	job->vm->starved = true;
 	fail(job, no_memory);
 }
 

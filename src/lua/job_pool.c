@@ -7,6 +7,7 @@
 
 #include "lua/failure.h"
 #include "lua/lua_task_report.h"
+#include "lua/registered.h"
 #include "lua/transfer.h"
 
 #include <errno.h>
@@ -255,6 +256,7 @@ static int set_up(lua_State *L)
 	struct job_vm *vm = lua_touserdata(L, 1);
 
 	transfer_open(L, vm->state.vm);
+	registered_copy(L, vm->pool->owner);
 	lua_getglobal(L, "require");
 	lua_pushliteral(L, "rt.job");
 	lua_call(L, 1, 1);
@@ -296,7 +298,7 @@ static void close_vm(struct job_vm *vm)
 
 	if (closed) {
 		vm_stop(closed);
-		vm->pool->owner->failed += closed->failed;
+		__atomic_fetch_add(&vm->pool->owner->failed, closed->failed, __ATOMIC_RELAXED);
 	}
 	state_close(&vm->state);
 }
@@ -339,6 +341,12 @@ void job_vm_mend(struct job_vm *vm)
 }
 
 /* ---- The end ---- */
+
+static void resume_others(struct rt_runtime *runtime)
+{
+	if (runtime->ops->resume)
+		runtime->ops->resume(runtime);
+}
 
 void job_pool_cancel(struct job_pool *pool)
 {
@@ -390,6 +398,15 @@ void job_pool_report_left(const struct job_pool *pool)
 	}
 }
 
+/* False: some task does not give way. What it may be working on is left to it. */
+static bool pause_others(struct rt_runtime *runtime)
+{
+	if (!runtime->ops->pause || runtime->ops->pause(runtime, RT_NOW) == 0)
+		return true;
+	resume_others(runtime);
+	return false;
+}
+
 /* First everything is stopped: what is closed then may still refer to what another one has. */
 void job_pool_destroy(struct vm *owner)
 {
@@ -399,6 +416,8 @@ void job_pool_destroy(struct vm *owner)
 	if (!pool)
 		return;
 	owner->pool = NULL;
+	if (!pause_others(pool->runtime))
+		return;
 	for (struct job_vm *vm = pool->vms; vm; vm = vm->next) {
 		if (vm->state.vm)
 			vm_stop(vm->state.vm);
@@ -413,6 +432,7 @@ void job_pool_destroy(struct vm *owner)
 		destroy(vm);
 	}
 	chan_list_destroy(pool->chans);
+	resume_others(pool->runtime);
 	free(pool->path);
 	free(pool->cpath);
 	free(pool);

@@ -55,6 +55,7 @@ librtlua_la_SOURCES = \
 	src/lua/names.c \
 	src/lua/probe.c \
 	src/lua/refuse.c \
+	src/lua/registered.c \
 	src/lua/rtlua.c \
 	src/lua/runtime_switch.c \
 	src/lua/shared_chan.c \

@@ -90,6 +90,7 @@ struct lua_wait *lua_wait_acquire(lua_State *L, struct vm *vm, unsigned capacity
 	wait->count = 0;
 	wait->deadline = RT_FOREVER;
 	wait->wait.result = WAIT_PENDING;
+	wait->wait.chosen = 0;
 	link_in(vm, wait);
 	return wait;
 }

@@ -5,6 +5,7 @@
 #endif
 #include "lua/names.h"
 
+#include <stdint.h>
 #include <string.h>
 
 /* ---- The index: a weak table of names by value ---- */
@@ -78,19 +79,28 @@ static void push_loaded(lua_State *L)
 	lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
 }
 
+/* What tells apart which modules there are, from where they lie. */
+static uintptr_t fingerprint(lua_State *L, int loaded)
+{
+	uintptr_t sum = 0;
+
+	lua_pushnil(L);
+	while (lua_next(L, loaded)) {
+		sum += (uintptr_t)lua_topointer(L, -1) * 31 + (uintptr_t)lua_topointer(L, -2) + 1;
+		lua_pop(L, 1);
+	}
+	return sum;
+}
+
 void names_refresh(lua_State *L, struct vm *vm)
 {
-	int count = 0;
-
 	push_loaded(L);
-	lua_pushnil(L);
-	while (lua_next(L, -2)) {
-		lua_pop(L, 1);
-		count++;
-	}
-	if (count != vm->transfer.module_count)
-		build(L, vm, lua_gettop(L));
-	vm->transfer.module_count = count;
+	int loaded = lua_gettop(L);
+	uintptr_t modules = fingerprint(L, loaded);
+
+	if (modules != vm->transfer.modules)
+		build(L, vm, loaded);
+	vm->transfer.modules = modules;
 	lua_pop(L, 1);
 }
 
@@ -160,5 +170,5 @@ void names_open(lua_State *L, struct vm *vm)
 {
 	lua_newtable(L);
 	vm->transfer.names = luaL_ref(L, LUA_REGISTRYINDEX);
-	vm->transfer.module_count = 0;
+	vm->transfer.modules = 0;
 }

@@ -11,6 +11,7 @@
 #include "lua/job_pool.h"
 #include "lua/lua_task.h"
 #include "lua/main_task.h"
+#include "lua/registered.h"
 #include "lua/state.h"
 #include "runtime/lifecycle.h"
 
@@ -124,51 +125,11 @@ int rtlua_raise(lua_State *L, int err)
 	return lua_error(L);
 }
 
-struct registration {
-	const char *name;
-	lua_CFunction fn;
-	int err;
-};
-
-static int add_function(lua_State *L)
-{
-	struct registration *registration = lua_touserdata(L, 1);
-	const char *dot = strrchr(registration->name, '.');
-
-	luaL_findtable(L, LUA_REGISTRYINDEX, "_LOADED", 1);
-	lua_pushlstring(L, registration->name, (size_t)(dot - registration->name));
-	lua_pushvalue(L, -1);
-	lua_rawget(L, -3);
-	if (!lua_istable(L, -1)) {
-		lua_pop(L, 1);
-		lua_newtable(L);
-		lua_pushvalue(L, -2);
-		lua_pushvalue(L, -2);
-		lua_rawset(L, -5);
-	}
-	lua_getfield(L, -1, dot + 1);
-	if (!lua_isnil(L, -1)) {
-		registration->err = -EEXIST;
-		return 0;
-	}
-	lua_pop(L, 1);
-	lua_pushcfunction(L, registration->fn);
-	lua_setfield(L, -2, dot + 1);
-	return 0;
-}
-
 int rtlua_register(struct rtlua *lua, const char *name, lua_CFunction fn)
 {
-	struct registration registration = {name, fn, 0};
-	const char *dot = name ? strrchr(name, '.') : NULL;
+	int err = registered_add(lua->state.L, lua->state.vm, name, fn);
 
-	if (!fn || !dot || dot == name || !dot[1])
-		return -EINVAL;
-	lua_pushcfunction(lua->state.L, add_function);
-	lua_pushlightuserdata(lua->state.L, &registration);
-	if (lua_pcall(lua->state.L, 1, 0, 0) != 0)
-		return fail(lua, -ENOMEM);
-	return registration.err;
+	return err == -ENOMEM ? fail(lua, err) : err;
 }
 
 static int spawn(lua_State *L)

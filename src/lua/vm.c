@@ -12,6 +12,7 @@
 #include "lua/lua_wait.h"
 #include "lua/lua_scope.h"
 #include "lua/probe.h"
+#include "lua/registered.h"
 #include "lua/site.h"
 
 #include <errno.h>
@@ -193,6 +194,7 @@ void vm_destroy(struct vm *vm)
 	vm_stop(vm);
 	lua_wait_free_all(vm);
 	site_table_destroy(vm->sites);
+	registered_free(vm);
 	free(vm->job_traceback);
 	free(vm->slots);
 	free(vm->buffer);

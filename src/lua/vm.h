@@ -53,7 +53,8 @@ struct transfer_refs {
 	int codes, factories, funcinfo; /* see code.c */
 	int names, integers;
 	int chans; /* this VM's objects by shared channel */
-	int factory_count, module_count;
+	int factory_count;
+	uintptr_t modules; /* which there are: see names.c */
 };
 
 struct vm {
@@ -96,6 +97,7 @@ struct vm {
 	size_t given_up; /* as many tasks as have ignored their cancellation at an end */
 	bool refused; /* a wait where none is possible has been reported */
 	struct transfer_refs transfer;
+	struct registered *registered; /* by the host */
 	struct job_pool *pool; /* of its family, or NULL: none has been needed yet */
 	struct job_vm *job_vm; /* NULL: it is the program's own */
 	size_t job_memory; /* bytes that each of its job VMs may use; 0: see job_pool.h */
