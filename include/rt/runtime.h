@@ -187,6 +187,7 @@ struct rt_timer {
 	struct rt_waiter waiter;
 	rt_time deadline;
 	uint16_t slot; /* 0: not armed */
+	uint16_t home; /* the runtime's own: where it has armed it */
 };
 
 /*

@@ -226,6 +226,19 @@ static void look_for_end(struct native *self)
 		reactor_wake(self->first.reactor);
 }
 
+/* A host's loop that tasks keep alive may end with the last of them, wherever that ends. */
+static void look_for_last(struct native *self)
+{
+	if (!self->first.guest)
+		return;
+	rt_runtime_lock(&self->runtime);
+	bool last = self->runtime.task_count == 0;
+
+	rt_runtime_unlock(&self->runtime);
+	if (last)
+		reactor_wake(self->first.reactor);
+}
+
 /* The loop of the others. */
 static void work(void *arg, unsigned number)
 {
@@ -237,6 +250,7 @@ static void work(void *arg, unsigned number)
 		while (!crew_must_rest(self->crew)) {
 			worker_run_batch(worker);
 			look_for_end(self);
+			look_for_last(self);
 			poll_worker(self, worker);
 		}
 	} while (crew_rest(self->crew));
@@ -328,6 +342,7 @@ static int start(struct native *self, unsigned number)
 
 	if (!worker)
 		return -ENOMEM;
+	worker->number = (uint16_t)number;
 	self->others[number] = worker;
 	if (!self->runtime.shared)
 		self->runtime.shared = true;
@@ -444,13 +459,19 @@ static void unwatch(struct rt_runtime *runtime, struct rt_watch *watched)
 
 static int arm(struct rt_runtime *runtime, struct rt_timer *timer)
 {
+	const struct worker *worker = self_get()->worker;
+
+	timer->home = worker ? worker->number : 0;
 	reactor_arm(own_reactor(runtime), timer);
 	return 0;
 }
 
+/* On another worker's reactor only when that is at rest: at the end. */
 static void disarm(struct rt_runtime *runtime, struct rt_timer *timer)
 {
-	reactor_disarm(own_reactor(runtime), timer);
+	struct native *self = native(runtime);
+
+	reactor_disarm(timer->home > 0 ? self->others[timer->home]->reactor : self->first.reactor, timer);
 }
 
 /* ---- Life ---- */

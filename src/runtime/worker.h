@@ -15,6 +15,7 @@ RT_PRIVATE_BEGIN
 struct worker {
 	struct rt_executor executor;
 	struct rt_runtime *runtime;
+	uint16_t number;
 	struct reactor *reactor;
 	struct queue ready;
 	bool guest; /* in a host's loop */
