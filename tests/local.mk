@@ -29,6 +29,7 @@ unit_tests = \
 	tests/unit/parker_test \
 	tests/unit/pool_test \
 	tests/unit/reactor_test \
+	tests/unit/refused_thread_test \
 	tests/unit/resolve_test \
 	tests/unit/rt_test_test \
 	tests/unit/runtime_test \
