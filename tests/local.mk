@@ -45,6 +45,7 @@ unit_tests = \
 	tests/unit/stack_test \
 	tests/unit/steal_queue_explore_test \
 	tests/unit/steal_queue_test \
+	tests/unit/stealer_explore_test \
 	tests/unit/strand_test \
 	tests/unit/sync_wait_test \
 	tests/unit/task_test \
@@ -71,9 +72,11 @@ explore_tests = $(filter %_explore_test,$(unit_tests))
 planted_sources = $(explore_tests:=.inc)
 explore_objects = $(explore_tests:=.$(OBJEXT))
 $(explore_objects): %.$(OBJEXT): %.inc
-tests/unit/%_explore_test.inc: tests/unit/%_explore_test.c tests/support/plant.awk $(explored_sources)
+stealer_sources = src/runtime/stealer.c src/runtime/stealer_sleep.c
+tests/unit/stealer_explore_test.inc: more_sources = $(stealer_sources)
+tests/unit/%_explore_test.inc: tests/unit/%_explore_test.c tests/support/plant.awk $(explored_sources) $(stealer_sources)
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
-	$(AWK) -f $(srcdir)/tests/support/plant.awk $< $(explored_sources:%=$(srcdir)/%) >$@.tmp && mv $@.tmp $@
+	$(AWK) -f $(srcdir)/tests/support/plant.awk $< $(explored_sources:%=$(srcdir)/%) $(more_sources:%=$(srcdir)/%) >$@.tmp && mv $@.tmp $@
 CLEANFILES += $(planted_sources)
 
 LDADD = librtcore.la $(CHECK_LIBS)
