@@ -76,8 +76,8 @@ START_TEST(all_tasks_run_on_the_threads_there_are)
 	atomic_store(&granted, grants[_i % 3]);
 	ck_assert_int_eq(rt_run(runtimes[_i / 3], &options, spawn_many, NULL, "main"), TASKS);
 	ck_assert_int_eq(atomic_load(&ran), TASKS);
-	/* It has asked for more. */
-	ck_assert_int_le(atomic_load(&granted), 0);
+	/* It has asked for one at least. */
+	ck_assert_int_lt(atomic_load(&granted), grants[_i % 3]);
 }
 END_TEST
 
