@@ -62,7 +62,8 @@ unit_tests = \
 	tests/stress/cancel_sweep_test \
 	tests/stress/connections_test \
 	tests/stress/park_test \
-	tests/stress/steal_stress_test
+	tests/stress/steal_stress_test \
+	tests/stress/workers_stress_test
 
 # Tests that explore include the sources themselves, with the faults that they list planted into them.
 explored_sources = src/sched/lifo_slot.h src/sched/inject.c src/sched/steal_queue.c src/sched/idle.c src/sched/parker.c

@@ -301,14 +301,12 @@ void rt_tcp_destroy(struct rt_tcp *tcp)
 {
 	if (!tcp)
 		return;
-	bool last = hold_destroy(&tcp->u.hold);
-
-	if (last || !self_is_shared())
-		tcp_finish(tcp);
-	else
+	hold_destroy(&tcp->u.hold);
+	if (self_is_shared())
 		watch_finish(&tcp->watch);
-	if (last)
-		free(tcp);
+	else
+		tcp_finish(tcp);
+	release(tcp);
 }
 
 int rt_tcp_local_addr(const struct rt_tcp *tcp, struct rt_addr *addr)

@@ -90,7 +90,8 @@ void task_init(struct rt_task *task, const struct task_home *home)
 	*task = (struct rt_task){
 		.runnable.run = run,
 		.home = home,
-		.state = TASK_PARKED,
+		/* As it will be: its scope may cancel it before task_start(), and must not wake it. */
+		.state = TASK_SCHEDULED,
 	};
 }
 
@@ -104,7 +105,6 @@ void task_start(struct rt_task *task)
 	if (runtime->drained)
 		task->cancelled = task->interrupted = true;
 	rt_runtime_unlock(runtime);
-	set_state(task, TASK_SCHEDULED);
 	schedule(task);
 }
 
