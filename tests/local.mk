@@ -58,6 +58,7 @@ unit_tests = \
 	tests/unit/wait_group_test \
 	tests/unit/watchdog_test \
 	tests/unit/wheel_test \
+	tests/unit/workers_test \
 	tests/conformance/conformance_test \
 	tests/stress/cancel_sweep_test \
 	tests/stress/connections_test \

@@ -96,24 +96,27 @@ static struct stealing *stealing(const struct rt_runtime *runtime)
 
 /* ---- Scheduling ---- */
 
-static void unpark(struct stealing *self, unsigned number)
+/* Returns whether the worker will look for something to run. */
+static bool unpark(struct stealing *self, unsigned number)
 {
 	/* One that cannot be started counts as awake for ever, and is done without. */
 	if (number > 0 && crew_start(self->crew, number) < 0) {
 		atomic_fetch_add(&self->missing, 1);
 		idle_stop_searching(self->idle);
-		return;
+		return false;
 	}
 	parker_unpark(&self->workers[number].parker);
+	return true;
 }
 
 /* There is something to run. */
 static void notify(struct stealing *self)
 {
-	int number = idle_notify(self->idle);
+	int number;
 
-	if (number >= 0)
-		unpark(self, (unsigned)number);
+	do
+		number = idle_notify(self->idle);
+	while (number >= 0 && !unpark(self, (unsigned)number));
 }
 
 /* What the running task wakes runs next, but not itself: it gives way. */
@@ -353,7 +356,9 @@ static int sleep_once_in_reactor(struct stealer *worker, bool *awake)
 	int err = poll_reactor(worker, period ? clock_real() + PERIOD : RT_FOREVER);
 
 	atomic_store(&self->driver_looks, false);
-	*awake = parker_end_driver(&worker->parker) || err < 0 || !period || has_anything(self);
+	/* Where all sleep by now, somebody has to see whether it is for ever. */
+	*awake = parker_end_driver(&worker->parker) || err < 0 || !period || has_anything(self) ||
+		 is_done(self) || all_sleep(self);
 	return err;
 }
 
@@ -387,38 +392,51 @@ static bool is_quiet(struct stealing *self, uint64_t *seen)
 	return quiet;
 }
 
-/* Returns true if it is to sleep on, without a period. */
-static bool sleep_as_sentinel(struct stealer *worker, int *err)
+/* What a sentinel does next. */
+enum turn { WAKES, DRIVES, SLEEPS };
+
+static enum turn look_out(struct stealer *worker)
 {
 	struct stealing *self = worker->owner;
 	uint64_t seen = atomic_load(&self->polls);
 
 	for (unsigned looks = 0; looks < SENTINEL_LOOKS; looks++) {
 		if (parker_park(&worker->parker, clock_real() + PERIOD) || has_anything(self))
-			return false;
-		if (take_over(self)) {
-			*err = sleep_in_reactor(worker);
-			return false;
-		}
+			return WAKES;
+		if (take_over(self))
+			return DRIVES;
 		if (!is_quiet(self, &seen))
 			looks = 0;
 	}
-	return true;
+	return SLEEPS;
+}
+
+static enum turn be_sentinel(struct stealer *worker)
+{
+	struct stealing *self = worker->owner;
+	enum turn next;
+
+	do {
+		if (atomic_exchange(&self->sentinel, true))
+			return SLEEPS;
+		next = look_out(worker);
+		atomic_store(&self->sentinel, false);
+		/* Who has woken up before that took it for granted that somebody looks. */
+	} while (next == SLEEPS && !all_sleep(self));
+	return next;
 }
 
 static int sleep_on_condition(struct stealer *worker)
 {
-	struct stealing *self = worker->owner;
-	bool sleeps = true;
-	int err = 0;
-
-	if (!atomic_exchange(&self->sentinel, true)) {
-		sleeps = sleep_as_sentinel(worker, &err);
-		atomic_store(&self->sentinel, false);
-	}
-	if (sleeps)
+	switch (be_sentinel(worker)) {
+	case DRIVES:
+		return sleep_in_reactor(worker);
+	case SLEEPS:
 		parker_park(&worker->parker, RT_FOREVER);
-	return err;
+		return 0;
+	default:
+		return 0;
+	}
 }
 
 /* Whoever comes out of sleep with something to do leaves the rest, and the reactor, to others. */
@@ -586,11 +604,19 @@ static void interrupt(void *arg)
 	reactor_wake(arg);
 }
 
+/* The first worker: in run(). */
+static bool is_at_work(const struct stealing *self)
+{
+	const struct stealer *worker = own_worker(self);
+
+	return worker && (worker->number > 0 || atomic_load(&self->done));
+}
+
 static int pause(struct rt_runtime *runtime, rt_time limit)
 {
 	struct stealing *self = stealing(runtime);
 
-	return self->crew ? crew_pause(self->crew, true, limit) : 0;
+	return self->crew ? crew_pause(self->crew, is_at_work(self), limit) : 0;
 }
 
 static void resume(struct rt_runtime *runtime)

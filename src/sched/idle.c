@@ -176,5 +176,6 @@ bool idle_is_parked(struct idle *idle, unsigned worker)
 
 unsigned idle_parked(struct idle *idle)
 {
-	return idle->workers - unparked_of(atomic_load_explicit(&idle->state, memory_order_relaxed));
+	/* Not a load: what was written before is seen by whoever wakes up after. */
+	return idle->workers - unparked_of(atomic_fetch_add_explicit(&idle->state, 0, memory_order_acq_rel));
 }
