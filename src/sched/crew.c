@@ -81,11 +81,8 @@ static void *thread_main(void *arg)
 	const struct crew_options *options = &crew->options;
 
 	rt_worker_enter(options->runtime);
-	pthread_mutex_lock(&crew->lock);
-	bool works = begin_work(crew);
-
-	pthread_mutex_unlock(&crew->lock);
-	if (works)
+	/* It has been at work from the moment it was started: only now can it rest. */
+	if (crew_rest(crew))
 		options->work(options->arg, (unsigned)(member - crew->members));
 	rt_worker_leave(options->runtime);
 	crew_leave(crew);
@@ -107,6 +104,7 @@ int crew_start(struct crew *crew, unsigned worker)
 	if (!member->started) {
 		err = start_thread(member);
 		member->started = err == 0;
+		crew->working += err == 0;
 	}
 	pthread_mutex_unlock(&crew->lock);
 	return err;
