@@ -63,6 +63,7 @@ unit_tests = \
 	tests/stress/cancel_sweep_test \
 	tests/stress/connections_test \
 	tests/stress/park_test \
+	tests/stress/sockets_stress_test \
 	tests/stress/steal_stress_test \
 	tests/stress/workers_stress_test
 
