@@ -75,8 +75,7 @@ static bool others_have_timers(struct native *self)
 
 static bool has_timers(struct native *self)
 {
-	return reactor_has_timers(self->first.reactor) ||
-	       (self->runtime.shared && others_have_timers(self));
+	return reactor_has_timers(self->first.reactor) || (self->runtime.shared && others_have_timers(self));
 }
 
 static bool can_wake(struct native *self)

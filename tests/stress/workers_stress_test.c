@@ -428,7 +428,8 @@ static int open_scopes(void *arg)
 
 		rt_scope_enter(&scope, i % 4 == 3 ? rt_in(RT_US(40)) : RT_FOREVER);
 		for (int child = 0; child < 3; child++) {
-			ck_assert_ptr_nonnull(rt_scope_spawn(&scope, end_or_fail, child == 1 ? &scope : NULL));
+			ck_assert_ptr_nonnull(
+				rt_scope_spawn(&scope, end_or_fail, child == 1 ? &scope : NULL));
 			ck_assert_ptr_nonnull(rt_scope_spawn(&scope, sleep_on, child ? &scope : NULL));
 			ck_assert_ptr_nonnull(rt_scope_spawn(&scope, spawn_two, &scope));
 		}
