@@ -145,7 +145,8 @@ int tcp_connected(struct rt_tcp *tcp)
 	int err = socket_get(tcp->watch.fd, SOL_SOCKET, SO_ERROR);
 
 	if (err == 0) {
-		tcp->watch.ready |= RT_READ | RT_WRITE;
+		/* It is registered: an event may come at this moment. */
+		watch_set(&tcp->watch, RT_READ | RT_WRITE);
 		return 0;
 	}
 	tcp_finish(tcp);

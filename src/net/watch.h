@@ -53,6 +53,9 @@ static inline uint32_t watch_look(const struct rt_watch *watch)
 /* Sets bits, and clears others, unless an event has come since: that is news of its own. */
 void watch_change(struct rt_watch *watch, uint32_t seen, uint32_t set, uint32_t clear);
 
+/* Sets bits, whatever has come meanwhile. */
+void watch_set(struct rt_watch *watch, uint32_t bits);
+
 /* Ready in both directions until a try says otherwise. */
 void watch_init(struct rt_watch *watch, int fd);
 
