@@ -60,11 +60,14 @@ unit_tests = \
 	tests/unit/wait_group_test \
 	tests/unit/watchdog_test \
 	tests/unit/wheel_test \
+	tests/unit/workers_test \
 	tests/conformance/conformance_test \
 	tests/stress/cancel_sweep_test \
 	tests/stress/connections_test \
 	tests/stress/park_test \
-	tests/stress/steal_stress_test
+	tests/stress/sockets_stress_test \
+	tests/stress/steal_stress_test \
+	tests/stress/workers_stress_test
 
 # Tests that explore include the sources themselves, with the faults that they list planted into them.
 explored_sources = src/sched/lifo_slot.h src/sched/inject.c src/sched/steal_queue.c src/sched/idle.c src/sched/parker.c

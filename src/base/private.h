@@ -431,9 +431,12 @@
 #define watch_change rt__watch_change
 #define watch_finish rt__watch_finish
 #define watch_init rt__watch_init
+#define watch_set rt__watch_set
 #define watch_wait rt__watch_wait
 #define watchdog_create rt__watchdog_create
 #define watchdog_destroy rt__watchdog_destroy
+#define watchdog_enter rt__watchdog_enter
+#define watchdog_leave rt__watchdog_leave
 #define wheel_arm rt__wheel_arm
 #define wheel_disarm rt__wheel_disarm
 #define wheel_earliest rt__wheel_earliest

@@ -135,6 +135,7 @@ int rt_worker_enter(struct rt_runtime *runtime)
 	self->fiber = &self->thread;
 	fiber_init_thread(&self->thread);
 	overflow_guard_thread(task_report_overflow);
+	watchdog_enter(runtime->watchdog);
 	return 0;
 }
 
@@ -144,6 +145,7 @@ void rt_worker_leave(struct rt_runtime *runtime)
 
 	if (self->runtime != runtime)
 		return;
+	watchdog_leave();
 	overflow_unguard_thread();
 	fiber_finish(&self->thread);
 	self->runtime = NULL;

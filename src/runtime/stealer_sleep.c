@@ -95,7 +95,9 @@ static int sleep_once_in_reactor(struct stealer *worker, bool *awake)
 	int err = poll_reactor(worker, period ? clock_real() + PERIOD : RT_FOREVER);
 
 	atomic_store(&self->driver_looks, false);
-	*awake = parker_end_driver(&worker->parker) || err < 0 || !period || stealing_has_anything(self);
+	/* Where all sleep by now, somebody has to see whether it is for ever. */
+	*awake = parker_end_driver(&worker->parker) || err < 0 || !period || stealing_has_anything(self) ||
+		 stealing_is_done(self) || all_sleep(self);
 	return err;
 }
 

@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,19 +25,37 @@ enum { LOOKS = 8 };
 /* But not more often than that. */
 #define SHORTEST_LOOK RT_US(100)
 
+enum { SECONDS_LENGTH = 24 };
+
+/* A thread, in its own memory: the handler may run at any moment of its life. */
+struct watched {
+	struct watchdog *watchdog; /* NULL: it is none */
+	struct watched *next;
+	const struct self *self;
+	pthread_t thread;
+	/* The watchdog's: the turn that it has seen, since when, and the last that it has reported. */
+	uint64_t seen, reported;
+	rt_time since;
+	/* For the handler: the turn that it is to report, 0 for none, and the limit as text. */
+	_Atomic uint64_t accused;
+	char seconds[SECONDS_LENGTH];
+};
+
 struct watchdog {
-	const struct self *watched;
-	pthread_t worker, thread;
+	struct watched *threads;
+	pthread_t thread;
 	rt_time limit;
-	char seconds[24]; /* the limit, as text for the signal handler */
+	char seconds[SECONDS_LENGTH];
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	bool closed; /* under the lock */
-	_Atomic uint64_t accused; /* the turn that the handler is to report */
 };
 
 /* This thread's, for the handler, in which initial-exec allocates nothing. */
-static __thread struct watchdog *volatile own __attribute__((tls_model("initial-exec")));
+static __thread struct watched own __attribute__((tls_model("initial-exec")));
+
+/* Of who is watched by whom: a thread may end after its watchdog. */
+static pthread_mutex_t watching = PTHREAD_MUTEX_INITIALIZER;
 
 static void write_backtrace(const void *caller)
 {
@@ -53,13 +72,13 @@ static void report(int signal)
 	const struct rt_task *task = self->task;
 
 	(void)signal;
-	if (own && task && self->turns == atomic_load(&own->accused)) {
+	if (task && self->turns == atomic_load(&own.accused)) {
 		overflow_print("watchdog: task ");
 		overflow_print(rt_task_name(task));
 		overflow_print(" (spawned at ");
 		overflow_print(rt_task_site(task));
 		overflow_print(") has not given way for ");
-		overflow_print(own->seconds);
+		overflow_print(own.seconds);
 		overflow_print(" s\n");
 		if (task->home->ops->overtime)
 			task->home->ops->overtime(task);
@@ -93,32 +112,86 @@ static bool pause_for(struct watchdog *watchdog, rt_time duration)
 	return !closed;
 }
 
-static void accuse(struct watchdog *watchdog, uint64_t turn)
+static void accuse(struct watched *watched, uint64_t turn)
 {
-	atomic_store(&watchdog->accused, turn);
-	pthread_kill(watchdog->worker, SIGURG);
+	atomic_store(&watched->accused, turn);
+	pthread_kill(watched->thread, SIGURG);
+	watched->reported = turn;
 }
 
 /* Turns are odd while a task runs. */
+static void look_at(struct watched *watched, rt_time limit)
+{
+	uint64_t turn = __atomic_load_n(&watched->self->turns, __ATOMIC_RELAXED);
+
+	if (turn != watched->seen) {
+		watched->seen = turn;
+		watched->since = now();
+	} else if (turn % 2 == 1 && turn != watched->reported && now() - watched->since >= limit) {
+		accuse(watched, turn);
+	}
+}
+
 static void *watch(void *arg)
 {
 	struct watchdog *watchdog = arg;
-	rt_time interval = watchdog->limit / LOOKS, since = 0;
-	uint64_t seen = 0, reported = 0;
+	rt_time interval = watchdog->limit / LOOKS;
 
 	while (pause_for(watchdog, interval < SHORTEST_LOOK ? SHORTEST_LOOK : interval)) {
-		uint64_t turn = __atomic_load_n(&watchdog->watched->turns, __ATOMIC_RELAXED);
-
-		if (turn != seen) {
-			seen = turn;
-			since = now();
-		} else if (turn % 2 == 1 && turn != reported && now() - since >= watchdog->limit) {
-			accuse(watchdog, turn);
-			reported = turn;
-		}
+		pthread_mutex_lock(&watching);
+		for (struct watched *watched = watchdog->threads; watched; watched = watched->next)
+			look_at(watched, watchdog->limit);
+		pthread_mutex_unlock(&watching);
 	}
 	return NULL;
 }
+
+/* ---- Threads ---- */
+
+void watchdog_enter(struct watchdog *watchdog)
+{
+	if (!watchdog || own.watchdog)
+		return;
+	pthread_mutex_lock(&watching);
+	own.watchdog = watchdog;
+	own.self = self_get();
+	own.thread = pthread_self();
+	own.seen = own.reported = 0;
+	memcpy(own.seconds, watchdog->seconds, sizeof own.seconds);
+	own.next = watchdog->threads;
+	watchdog->threads = &own;
+	pthread_mutex_unlock(&watching);
+}
+
+/* With the lock of who is watched. */
+static void part(struct watched *watched)
+{
+	struct watched **link = &watched->watchdog->threads;
+
+	while (*link != watched)
+		link = &(*link)->next;
+	*link = watched->next;
+	watched->watchdog = NULL;
+	atomic_store(&watched->accused, 0);
+}
+
+void watchdog_leave(void)
+{
+	pthread_mutex_lock(&watching);
+	if (own.watchdog)
+		part(&own);
+	pthread_mutex_unlock(&watching);
+}
+
+static void part_from_all(struct watchdog *watchdog)
+{
+	pthread_mutex_lock(&watching);
+	while (watchdog->threads)
+		part(watchdog->threads);
+	pthread_mutex_unlock(&watching);
+}
+
+/* ---- Life ---- */
 
 static void install(void)
 {
@@ -157,8 +230,6 @@ int watchdog_create(struct watchdog **watchdog, rt_time limit)
 
 	if (!created)
 		return -ENOMEM;
-	created->watched = self_get();
-	created->worker = pthread_self();
 	created->limit = limit;
 	snprintf(created->seconds, sizeof created->seconds, "%g", (double)limit / 1e9);
 	pthread_mutex_init(&created->lock, NULL);
@@ -167,11 +238,11 @@ int watchdog_create(struct watchdog **watchdog, rt_time limit)
 	pthread_cond_init(&created->wake, &clock);
 	pthread_condattr_destroy(&clock);
 	install();
-	own = created;
+	watchdog_enter(created);
 	int err = start_thread(created);
 
 	if (err < 0) {
-		own = NULL;
+		part_from_all(created);
 		free_watchdog(created);
 		return err;
 	}
@@ -188,6 +259,6 @@ void watchdog_destroy(struct watchdog *watchdog)
 	pthread_cond_signal(&watchdog->wake);
 	pthread_mutex_unlock(&watchdog->lock);
 	pthread_join(watchdog->thread, NULL);
-	own = NULL;
+	part_from_all(watchdog);
 	free_watchdog(watchdog);
 }
