@@ -24,19 +24,30 @@ enum { LOOKS = 8 };
 /* But not more often than that. */
 #define SHORTEST_LOOK RT_US(100)
 
+/* A thread that is watched. */
+struct watched {
+	struct watchdog *watchdog;
+	struct watched *next; /* under the watchdog's lock */
+	const struct self *self;
+	pthread_t thread;
+	_Atomic uint64_t accused; /* the turn that the handler is to report */
+	/* The watchdog's own: */
+	uint64_t seen, reported;
+	rt_time since;
+};
+
 struct watchdog {
-	const struct self *watched;
-	pthread_t worker, thread;
+	pthread_t thread;
 	rt_time limit;
 	char seconds[24]; /* the limit, as text for the signal handler */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	bool closed; /* under the lock */
-	_Atomic uint64_t accused; /* the turn that the handler is to report */
+	bool closed; /* under the lock, as is the next */
+	struct watched *watched;
 };
 
 /* This thread's, for the handler, in which initial-exec allocates nothing. */
-static __thread struct watchdog *volatile own __attribute__((tls_model("initial-exec")));
+static __thread struct watched *volatile own __attribute__((tls_model("initial-exec")));
 
 static void write_backtrace(const void *caller)
 {
@@ -59,7 +70,7 @@ static void report(int signal)
 		overflow_print(" (spawned at ");
 		overflow_print(rt_task_site(task));
 		overflow_print(") has not given way for ");
-		overflow_print(own->seconds);
+		overflow_print(own->watchdog->seconds);
 		overflow_print(" s\n");
 		if (task->home->ops->overtime)
 			task->home->ops->overtime(task);
@@ -93,31 +104,71 @@ static bool pause_for(struct watchdog *watchdog, rt_time duration)
 	return !closed;
 }
 
-static void accuse(struct watchdog *watchdog, uint64_t turn)
+static void accuse(struct watched *watched, uint64_t turn)
 {
-	atomic_store(&watchdog->accused, turn);
-	pthread_kill(watchdog->worker, SIGURG);
+	atomic_store(&watched->accused, turn);
+	pthread_kill(watched->thread, SIGURG);
 }
 
 /* Turns are odd while a task runs. */
+static void look(struct watched *watched, rt_time limit)
+{
+	uint64_t turn = __atomic_load_n(&watched->self->turns, __ATOMIC_RELAXED);
+
+	if (turn != watched->seen) {
+		watched->seen = turn;
+		watched->since = now();
+	} else if (turn % 2 == 1 && turn != watched->reported && now() - watched->since >= limit) {
+		accuse(watched, turn);
+		watched->reported = turn;
+	}
+}
+
 static void *watch(void *arg)
 {
 	struct watchdog *watchdog = arg;
-	rt_time interval = watchdog->limit / LOOKS, since = 0;
-	uint64_t seen = 0, reported = 0;
+	rt_time interval = watchdog->limit / LOOKS;
 
 	while (pause_for(watchdog, interval < SHORTEST_LOOK ? SHORTEST_LOOK : interval)) {
-		uint64_t turn = __atomic_load_n(&watchdog->watched->turns, __ATOMIC_RELAXED);
-
-		if (turn != seen) {
-			seen = turn;
-			since = now();
-		} else if (turn % 2 == 1 && turn != reported && now() - since >= watchdog->limit) {
-			accuse(watchdog, turn);
-			reported = turn;
-		}
+		pthread_mutex_lock(&watchdog->lock);
+		for (struct watched *watched = watchdog->watched; watched; watched = watched->next)
+			look(watched, watchdog->limit);
+		pthread_mutex_unlock(&watchdog->lock);
 	}
 	return NULL;
+}
+
+void watchdog_enter(struct watchdog *watchdog)
+{
+	struct watched *watched = watchdog ? calloc(1, sizeof *watched) : NULL;
+
+	if (!watched)
+		return;
+	watched->watchdog = watchdog;
+	watched->self = self_get();
+	watched->thread = pthread_self();
+	pthread_mutex_lock(&watchdog->lock);
+	watched->next = watchdog->watched;
+	watchdog->watched = watched;
+	pthread_mutex_unlock(&watchdog->lock);
+	own = watched;
+}
+
+void watchdog_leave(struct watchdog *watchdog)
+{
+	struct watched *watched = own;
+
+	if (!watched || watched->watchdog != watchdog)
+		return;
+	own = NULL;
+	pthread_mutex_lock(&watchdog->lock);
+	struct watched **link = &watchdog->watched;
+
+	while (*link != watched)
+		link = &(*link)->next;
+	*link = watched->next;
+	pthread_mutex_unlock(&watchdog->lock);
+	free(watched);
 }
 
 static void install(void)
@@ -157,8 +208,6 @@ int watchdog_create(struct watchdog **watchdog, rt_time limit)
 
 	if (!created)
 		return -ENOMEM;
-	created->watched = self_get();
-	created->worker = pthread_self();
 	created->limit = limit;
 	snprintf(created->seconds, sizeof created->seconds, "%g", (double)limit / 1e9);
 	pthread_mutex_init(&created->lock, NULL);
@@ -167,11 +216,11 @@ int watchdog_create(struct watchdog **watchdog, rt_time limit)
 	pthread_cond_init(&created->wake, &clock);
 	pthread_condattr_destroy(&clock);
 	install();
-	own = created;
+	watchdog_enter(created);
 	int err = start_thread(created);
 
 	if (err < 0) {
-		own = NULL;
+		watchdog_leave(created);
 		free_watchdog(created);
 		return err;
 	}
@@ -188,6 +237,6 @@ void watchdog_destroy(struct watchdog *watchdog)
 	pthread_cond_signal(&watchdog->wake);
 	pthread_mutex_unlock(&watchdog->lock);
 	pthread_join(watchdog->thread, NULL);
-	own = NULL;
+	watchdog_leave(watchdog);
 	free_watchdog(watchdog);
 }

@@ -14,12 +14,19 @@ RT_PRIVATE_BEGIN
 struct watchdog;
 
 /*
- * Watches the calling thread, one for each; limit in nanoseconds (> 0). One report for each stay. Takes
+ * Watches the calling thread; limit in nanoseconds (> 0). One report for each stay. Takes
  * SIGURG, which is ignored by default. Returns 0 or -errno.
  */
 int watchdog_create(struct watchdog **watchdog, rt_time limit);
 
-/* Returns when the thread has ended. NULL is fine. */
+/*
+ * Watches the calling thread as well, until it leaves, which it does before it ends. NULL is fine; without
+ * memory it goes unwatched. A thread has one watchdog at a time.
+ */
+void watchdog_enter(struct watchdog *watchdog);
+void watchdog_leave(struct watchdog *watchdog);
+
+/* Returns when the watchdog's thread has ended. All but the calling one have left. NULL is fine. */
 void watchdog_destroy(struct watchdog *watchdog);
 
 RT_PRIVATE_END
