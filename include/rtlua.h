@@ -36,11 +36,18 @@ struct rtlua_options {
 	/* Bytes that each VM of rt.parallel() may use; 0: what RT_JOB_MEMORY in the environment says, or any.
 	 */
 	size_t job_memory;
+	/*
+	 * The process is the program's, and ends with it: if main has ended in rtlua_run() and 2 seconds
+	 * later the calling thread is still kept by a task that does not give way, one of rt.parallel() for
+	 * example, exit() is called with what rtlua_run() would have returned. Otherwise it returns when that
+	 * task gives way.
+	 */
+	bool exits;
 };
 
 #define RTLUA_OPTIONS_INIT                                                                                   \
 	{                                                                                                    \
-		NULL, NULL, 0, NULL, 0, false, false, 0                                                      \
+		NULL, NULL, 0, NULL, 0, false, false, 0, false                                               \
 	}
 
 /*

@@ -72,6 +72,7 @@
 #define error_name rt__error_name
 #define error_text rt__error_text
 #define event_wait_case rt__event_wait_case
+#define failure_latest rt__failure_latest
 #define failure_locate rt__failure_locate
 #define failure_note rt__failure_note
 #define failure_open rt__failure_open
@@ -131,6 +132,7 @@
 #define job_pool_of rt__job_pool_of
 #define job_pool_report_failures rt__job_pool_report_failures
 #define job_pool_report_left rt__job_pool_report_left
+#define job_pool_report_running rt__job_pool_report_running
 #define job_pool_submit rt__job_pool_submit
 #define job_run rt__job_run
 #define job_unref rt__job_unref
@@ -218,6 +220,10 @@
 #define lua_wait_release rt__lua_wait_release
 #define lua_wait_try rt__lua_wait_try
 #define lua_watch_wait rt__lua_watch_wait
+#define main_guard_create rt__main_guard_create
+#define main_guard_destroy rt__main_guard_destroy
+#define main_guard_extend rt__main_guard_extend
+#define main_guard_start rt__main_guard_start
 #define main_options_check rt__main_options_check
 #define main_options_push_unknown rt__main_options_push_unknown
 #define main_task_end rt__main_task_end
@@ -289,6 +295,7 @@
 #define runtime_close rt__runtime_close
 #define runtime_drain rt__runtime_drain
 #define runtime_open rt__runtime_open
+#define runtime_rest_limit rt__runtime_rest_limit
 #define runtime_switch rt__runtime_switch
 #define runtime_switch_await rt__runtime_switch_await
 #define scope_abandon rt__scope_abandon
@@ -346,6 +353,7 @@
 #define stealing_is_done rt__stealing_is_done
 #define stealing_notify rt__stealing_notify
 #define strand_init rt__strand_init
+#define strand_is_running rt__strand_is_running
 #define strand_retire rt__strand_retire
 #define strands_free rt__strands_free
 #define suite_close rt__suite_close
@@ -405,6 +413,7 @@
 #define vm_check_duration rt__vm_check_duration
 #define vm_check_number rt__vm_check_number
 #define vm_check_string rt__vm_check_string
+#define vm_claim rt__vm_claim
 #define vm_create rt__vm_create
 #define vm_destroy rt__vm_destroy
 #define vm_error rt__vm_error
@@ -416,6 +425,7 @@
 #define vm_push_failure rt__vm_push_failure
 #define vm_raise rt__vm_raise
 #define vm_register rt__vm_register
+#define vm_release rt__vm_release
 #define vm_set_class rt__vm_set_class
 #define vm_start rt__vm_start
 #define vm_start_on rt__vm_start_on

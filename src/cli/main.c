@@ -117,6 +117,7 @@ static int run_program(const struct options *options, int argc, char **argv)
 	engine.watchdog = options->watchdog;
 	engine.strict = options->strict;
 	engine.signals = true;
+	engine.exits = true;
 	int err = rtlua_open(&lua, &engine);
 
 	if (err < 0) {

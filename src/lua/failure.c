@@ -191,6 +191,11 @@ void failure_seen(lua_State *L, int outcome)
 	lua_pop(L, 1);
 }
 
+const char *failure_latest(const struct vm *vm)
+{
+	return vm->failures ? vm->failures->text : NULL;
+}
+
 void failures_report(struct vm *vm)
 {
 	while (vm->failures) {

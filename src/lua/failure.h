@@ -35,4 +35,7 @@ void failure_print(struct vm *vm, lua_State *L, const char *traceback);
 /* The metatable of the sentinel in the registry. */
 void failure_open(lua_State *L);
 
+/* The text of the latest that nobody has noticed, or NULL. Valid until somebody does. */
+const char *failure_latest(const struct vm *vm);
+
 #endif

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <luajit.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -266,9 +267,9 @@ static int set_up(lua_State *L)
 
 static int open_state(struct job_vm *vm)
 {
-	struct vm *owner = vm->pool->owner;
+	const struct vm *owner = __atomic_load_n(&vm->pool->owner, __ATOMIC_ACQUIRE);
 
-	if (state_open(&vm->state, owner->name, vm->pool->memory) < 0)
+	if (!owner || state_open(&vm->state, owner->name, vm->pool->memory) < 0)
 		return -ENOMEM;
 	lua_State *L = vm->state.L;
 
@@ -298,7 +299,10 @@ static void close_vm(struct job_vm *vm)
 
 	if (closed) {
 		vm_stop(closed);
-		__atomic_fetch_add(&vm->pool->owner->failed, closed->failed, __ATOMIC_RELAXED);
+		struct vm *owner = __atomic_load_n(&vm->pool->owner, __ATOMIC_ACQUIRE);
+
+		if (owner)
+			__atomic_fetch_add(&owner->failed, closed->failed, __ATOMIC_RELAXED);
 	}
 	state_close(&vm->state);
 }
@@ -342,12 +346,6 @@ void job_vm_mend(struct job_vm *vm)
 
 /* ---- The end ---- */
 
-static void resume_others(struct rt_runtime *runtime)
-{
-	if (runtime->ops->resume)
-		runtime->ops->resume(runtime);
-}
-
 void job_pool_cancel(struct job_pool *pool)
 {
 	if (!pool)
@@ -366,7 +364,7 @@ unsigned job_pool_report_failures(struct job_pool *pool)
 	unsigned count = 0;
 
 	for (struct job_vm *vm = pool ? pool->vms : NULL; vm; vm = vm->next) {
-		if (!vm->state.vm)
+		if (strand_is_running(vm->strand) || !vm->state.vm)
 			continue;
 		failures_report(vm->state.vm);
 		count += vm->state.vm->failed;
@@ -387,6 +385,10 @@ static bool is_job(const struct job_vm *vm, const struct lua_task *task)
 void job_pool_report_left(const struct job_pool *pool)
 {
 	for (struct job_vm *vm = pool ? pool->vms : NULL; vm; vm = vm->next) {
+		if (strand_is_running(vm->strand)) {
+			fprintf(stderr, "%s: job VM %u does not give way\n", pool->owner->name, vm->number);
+			continue;
+		}
 		const struct vm *lua = vm->state.vm;
 
 		for (int i = 0; lua && i < lua->slot_count; i++) {
@@ -398,13 +400,42 @@ void job_pool_report_left(const struct job_pool *pool)
 	}
 }
 
-/* False: some task does not give way. What it may be working on is left to it. */
-static bool pause_others(struct rt_runtime *runtime)
+void job_pool_report_running(struct job_pool *pool)
 {
-	if (!runtime->ops->pause || runtime->ops->pause(runtime, RT_NOW) == 0)
-		return true;
-	resume_others(runtime);
+	if (!pool)
+		return;
+	rt_runtime_lock(pool->runtime);
+	for (const struct job_vm *vm = pool->vms; vm; vm = vm->next) {
+		for (const struct job *job = vm->jobs; job; job = job->next) {
+			if (job->state == JOB_RUNNING)
+				fprintf(stderr,
+					"%s: the task spawned at %s ignores its cancellation and is "
+					"abandoned\n",
+					pool->owner->name, job->site);
+		}
+	}
+	rt_runtime_unlock(pool->runtime);
+}
+
+static bool is_busy(const struct job_pool *pool)
+{
+	for (const struct job_vm *vm = pool->vms; vm; vm = vm->next) {
+		if (strand_is_running(vm->strand))
+			return true;
+	}
 	return false;
+}
+
+/* What a thread works on cannot be freed, nor what that may refer to: it is kept for the rest of the process.
+ */
+static void leave_behind(struct job_pool *pool)
+{
+	static struct job_pool *left;
+	struct job_pool *first = __atomic_load_n(&left, __ATOMIC_RELAXED);
+
+	do
+		pool->next_left = first;
+	while (!__atomic_compare_exchange_n(&left, &first, pool, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
 }
 
 /* First everything is stopped: what is closed then may still refer to what another one has. */
@@ -416,8 +447,11 @@ void job_pool_destroy(struct vm *owner)
 	if (!pool)
 		return;
 	owner->pool = NULL;
-	if (!pause_others(pool->runtime))
+	if (is_busy(pool)) {
+		__atomic_store_n(&pool->owner, NULL, __ATOMIC_RELEASE);
+		leave_behind(pool);
 		return;
+	}
 	for (struct job_vm *vm = pool->vms; vm; vm = vm->next) {
 		if (vm->state.vm)
 			vm_stop(vm->state.vm);
@@ -432,7 +466,6 @@ void job_pool_destroy(struct vm *owner)
 		destroy(vm);
 	}
 	chan_list_destroy(pool->chans);
-	resume_others(pool->runtime);
 	free(pool->path);
 	free(pool->cpath);
 	free(pool);

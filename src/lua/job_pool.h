@@ -30,7 +30,8 @@ struct job_vm {
 };
 
 struct job_pool {
-	struct vm *owner; /* the program's own */
+	struct job_pool *next_left; /* of those that could not be freed */
+	struct vm *owner; /* the program's own; NULL: it has gone, and left this one behind */
 	struct rt_runtime *runtime;
 	struct chan_list *chans; /* shared by its VMs */
 	size_t memory; /* bytes for each; 0: any */
@@ -48,7 +49,10 @@ struct job_pool *job_pool_of(lua_State *L, struct vm *vm);
 /* Adds the job to the VM with the fewest, and schedules it. 0 or -ENOMEM. */
 int job_pool_submit(struct job_pool *pool, struct job *job);
 
-/* Part of stopping the owner: stops and frees all. */
+/*
+ * Part of stopping the owner: stops and frees all, when nothing else runs. With a job that does not give way
+ * all of them are left as they are.
+ */
 void job_pool_destroy(struct vm *owner);
 
 /* Cancels all tasks of the job VMs, soon. NULL is fine. */
@@ -56,6 +60,9 @@ void job_pool_cancel(struct job_pool *pool);
 
 /* Names those that have tasks of their own left, on stderr: only at the end, when nothing runs. */
 void job_pool_report_left(const struct job_pool *pool);
+
+/* Names the jobs that have begun and not ended, on stderr. Any thread. NULL is fine. */
+void job_pool_report_running(struct job_pool *pool);
 
 /* failures_report() for each, at the end as well. Returns how many there have been in all. */
 unsigned job_pool_report_failures(struct job_pool *pool);

@@ -73,7 +73,10 @@ static void end(struct vm *vm)
 	struct rt_runtime *runtime = vm->runtime;
 
 	main_task_end(vm);
+	vm_claim(vm);
 	vm_stop(vm);
+	if (runtime->ops->pause)
+		runtime->ops->resume(runtime);
 	runtime_close(runtime);
 }
 

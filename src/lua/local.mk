@@ -48,6 +48,7 @@ librtlua_la_SOURCES = \
 	src/lua/lua_task_report.c \
 	src/lua/lua_wait.c \
 	src/lua/luaopen.c \
+	src/lua/main_guard.c \
 	src/lua/main_options.c \
 	src/lua/main_task.c \
 	src/lua/message.c \

@@ -9,6 +9,7 @@
 #include "lua/failure.h"
 #include "lua/job_pool.h"
 #include "lua/lua_task_report.h"
+#include "lua/main_guard.h"
 #include "lua/runtime_switch.h"
 #include "runtime/lifecycle.h"
 #include "runtime/signals.h"
@@ -21,13 +22,19 @@
 /* Sets a flag when a task ends, being one of its joiners. */
 struct flag {
 	struct rt_waiter waiter;
+	struct lua_task *task;
 	bool set;
 };
 
 static void set_flag(struct rt_waiter *waiter, int result)
 {
+	struct flag *flag = container_of(waiter, struct flag, waiter);
+	struct vm *vm = lua_task_vm(flag->task);
+
 	(void)result;
-	__atomic_store_n(&container_of(waiter, struct flag, waiter)->set, true, __ATOMIC_RELEASE);
+	if (vm->guard && vm->runtime->shared)
+		main_guard_start(vm->guard, flag->task, LIFECYCLE_GRACE);
+	__atomic_store_n(&flag->set, true, __ATOMIC_RELEASE);
 }
 
 static void report_deadlock(const struct vm *vm)
@@ -66,6 +73,8 @@ static int run_once(struct vm *vm, struct lua_task *task, const bool *done, bool
 		signals_open(vm->runtime, &task->task);
 	int err = vm->runtime->ops->run(vm->runtime, done);
 
+	vm_claim(vm);
+	vm_release(vm);
 	if (!*done && err == -EDEADLK)
 		report_deadlock(vm);
 	if (interrupted) {
@@ -97,6 +106,7 @@ int main_task_run(lua_State *L, struct vm *vm, int nargs, bool *interrupted)
 	struct lua_task *task = lua_task_spawn(L, vm, nargs, 0);
 	int handle = lua_gettop(L);
 
+	done.task = task;
 	lua_task_set_title(L, task, "main");
 	/* With nothing else running on this thread, and not started for others to see before run(). */
 	ring_push(&task->task.joiners, &done.waiter);
@@ -152,9 +162,14 @@ void main_task_end(struct vm *vm)
 	if (has_given_up(vm))
 		return;
 	cancel_all(vm);
+	main_guard_extend(vm->guard, LIFECYCLE_GRACE + RT_S(1));
 	vm->given_up = runtime_drain(vm->runtime, LIFECYCLE_GRACE);
+	vm_claim(vm);
+	vm_release(vm);
+	main_guard_extend(vm->guard, RT_FOREVER);
 	if (vm->given_up == 0)
 		return;
+	fflush(stdout);
 	for (int i = 0; i < vm->slot_count; i++) {
 		struct lua_task *task = slot_task(&vm->slots[i]);
 

@@ -10,6 +10,7 @@
 #include "lua/failure.h"
 #include "lua/job_pool.h"
 #include "lua/lua_task.h"
+#include "lua/main_guard.h"
 #include "lua/main_task.h"
 #include "lua/registered.h"
 #include "lua/state.h"
@@ -67,6 +68,7 @@ int rtlua_open(struct rtlua **lua, const struct rtlua_options *options)
 	if (err == 0) {
 		created->state.vm->job_memory = options->job_memory;
 		created->state.vm->opened_with = with;
+		created->state.vm->guard = options->exits ? main_guard_create() : NULL;
 	}
 	if (err < 0) {
 		rtlua_close(created);
@@ -76,14 +78,28 @@ int rtlua_open(struct rtlua **lua, const struct rtlua_options *options)
 	return 0;
 }
 
+/* In a task, the others are at work. */
+static void stop(struct vm *vm)
+{
+	struct rt_runtime *runtime = vm->runtime;
+
+	vm_claim(vm);
+	vm_stop(vm);
+	if (runtime->ops->pause)
+		runtime->ops->resume(runtime);
+	main_guard_destroy(vm->guard);
+	vm->guard = NULL;
+}
+
 void rtlua_close(struct rtlua *lua)
 {
 	if (!lua)
 		return;
-	if (lua->state.vm && lua->state.vm->runtime && !rt_task_current())
-		main_task_end(lua->state.vm);
-	if (lua->state.vm)
-		vm_stop(lua->state.vm);
+	if (lua->state.vm && lua->state.vm->runtime) {
+		if (!rt_task_current())
+			main_task_end(lua->state.vm);
+		stop(lua->state.vm);
+	}
 	state_close(&lua->state);
 	if (lua->runtime)
 		runtime_close(lua->runtime);

@@ -133,6 +133,25 @@ int vm_start(struct vm *vm, struct rt_runtime *runtime)
 	return 0;
 }
 
+void vm_claim(struct vm *vm)
+{
+	struct rt_runtime *runtime = vm->runtime;
+
+	if (!runtime->ops->pause)
+		return;
+	runtime->ops->pause(runtime, RT_MS(100));
+	while (strand_is_running(vm->strand)) {
+		runtime->ops->resume(runtime);
+		runtime->ops->pause(runtime, RT_MS(100));
+	}
+}
+
+void vm_release(struct vm *vm)
+{
+	if (vm->runtime->ops->pause)
+		vm->runtime->ops->resume(vm->runtime);
+}
+
 void vm_cancel(struct vm *vm)
 {
 	for (int i = 0; i < vm->slot_count; i++) {

@@ -88,6 +88,7 @@ struct vm {
 	struct wait_timer
 		*idle_timers; /* for tasks that wait with their carrier given back; linked by task */
 	struct lua_wait *waits, *idle_waits; /* of src/sync: in use, and for reuse */
+	struct main_guard *guard; /* or NULL */
 	unsigned failed; /* how many of them have been reported */
 	uint8_t *hook_mask; /* of LuaJIT, or NULL: see probe.h */
 	void **running; /* where LuaJIT keeps the running lua_State, or NULL: see probe.h */
@@ -121,6 +122,14 @@ void vm_stop(struct vm *vm);
 
 /* As vm_start(), on a strand that is the caller's and outlasts it. */
 void vm_start_on(struct vm *vm, struct rt_runtime *runtime, struct strand *strand);
+
+/*
+ * Has all other threads rest, as far as their tasks give way, and waits, for ever if need be, until nothing
+ * of this VM runs any more: then it is the caller's until vm_release(), or the next run. Outside of its
+ * tasks.
+ */
+void vm_claim(struct vm *vm);
+void vm_release(struct vm *vm);
 
 /* Cancels every task of the VM. */
 void vm_cancel(struct vm *vm);

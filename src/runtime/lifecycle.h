@@ -24,6 +24,12 @@ int runtime_open(const struct rt_runtime_ops *ops, const struct rt_runtime_optio
  */
 size_t runtime_drain(struct rt_runtime *runtime, rt_time grace);
 
+/*
+ * How long run(), which is over, waits until the others rest: as the grace of a drain has it; otherwise not
+ * for long, those that do not give way have theirs before them.
+ */
+rt_time runtime_rest_limit(const struct rt_runtime *runtime);
+
 /* Joins the runtime that runs on this thread: it lasts until everybody has closed it. */
 void runtime_join(struct rt_runtime *runtime);
 

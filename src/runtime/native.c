@@ -209,7 +209,7 @@ static void end_work(struct native *self)
 	if (self->crew && self->first.guest)
 		crew_leave(self->crew);
 	else if (self->crew)
-		crew_close(self->crew, LIFECYCLE_GRACE);
+		crew_close(self->crew, runtime_rest_limit(&self->runtime));
 }
 
 static int run(struct rt_runtime *runtime, const bool *done)

@@ -175,7 +175,8 @@ static size_t task_count(struct rt_runtime *runtime)
 }
 
 /* False: there is nothing to wait for, or no way. */
-static bool begin_drain(struct rt_runtime *runtime, struct drain *drain, rt_time grace)
+static __attribute__((noinline)) bool begin_drain(struct rt_runtime *runtime, struct drain *drain,
+						  rt_time grace)
 {
 	rt_runtime_lock(runtime);
 	bool waits = runtime->task_count > 0 && runtime->ops->arm(runtime, &drain->grace) == 0;
@@ -202,9 +203,18 @@ size_t runtime_drain(struct rt_runtime *runtime, rt_time grace)
 	return task_count(runtime);
 }
 
+rt_time runtime_rest_limit(const struct rt_runtime *runtime)
+{
+	rt_time now = clock_real(), least = RT_MS(100);
+
+	return runtime->drained && runtime->drain_end > now + least ? runtime->drain_end - now : least;
+}
+
 void runtime_join(struct rt_runtime *runtime)
 {
+	rt_runtime_lock(runtime);
 	runtime->users++;
+	rt_runtime_unlock(runtime);
 }
 
 /* What a thread works on cannot be freed; the process will end, or the task, and its thread rest for ever. */
@@ -216,6 +226,7 @@ static void leave_behind(struct rt_runtime *runtime)
 	fprintf(stderr,
 		"a task has not given way: its thread, and the runtime '%s', are left to themselves\n",
 		runtime->ops->name);
+	watchdog_leave();
 	overflow_unguard_thread();
 	fiber_finish(&self->thread);
 	self->runtime = NULL;
@@ -236,9 +247,12 @@ void runtime_close(struct rt_runtime *runtime)
 {
 	struct self *self = self_get();
 
-	if (--runtime->users > 0)
+	rt_runtime_lock(runtime);
+	bool last = --runtime->users == 0;
+
+	rt_runtime_unlock(runtime);
+	if (!last)
 		return;
-	watchdog_destroy(runtime->watchdog);
 	if (runtime->ops->pause && runtime->ops->pause(runtime, RT_NOW) < 0) {
 		leave_behind(runtime);
 		return;
@@ -246,7 +260,7 @@ void runtime_close(struct rt_runtime *runtime)
 	fiber_tasks_abandon(runtime);
 	report_jobs(runtime);
 	struct rt_task *left = runtime->tasks;
-	void *stacks = runtime->stacks, *strands = runtime->strands;
+	void *stacks = runtime->stacks, *strands = runtime->strands, *watchdog = runtime->watchdog;
 
 	overflow_unguard_thread();
 	fiber_finish(&self->thread);
@@ -254,6 +268,7 @@ void runtime_close(struct rt_runtime *runtime)
 	self->fiber = NULL;
 	pthread_mutex_destroy(&runtime->lock);
 	runtime->ops->destroy(runtime);
+	watchdog_destroy(watchdog);
 	strands_free(strands);
 	/* Only now: watches of theirs lie on their stacks. */
 	fiber_tasks_finish(left, stacks);

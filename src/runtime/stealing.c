@@ -144,7 +144,7 @@ static int run(struct rt_runtime *runtime, const bool *done)
 
 	atomic_store(&self->done, NULL);
 	if (self->crew)
-		crew_close(self->crew, LIFECYCLE_GRACE);
+		crew_close(self->crew, runtime_rest_limit(runtime));
 	return err;
 }
 

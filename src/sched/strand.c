@@ -44,19 +44,35 @@ static void destroy(struct strand *strand)
 	free(strand);
 }
 
+/* The list is the runtime's. */
+static void lock_retired(struct strand *strand)
+{
+	if (strand->runtime)
+		rt_runtime_lock(strand->runtime);
+}
+
+static void unlock_retired(struct strand *strand)
+{
+	if (strand->runtime)
+		rt_runtime_unlock(strand->runtime);
+}
+
 static void free_retired(struct strand *strand)
 {
 	void **link = strand->retired;
 
+	lock_retired(strand);
 	while (*link != strand)
 		link = &((struct strand *)*link)->next;
 	*link = strand->next;
+	unlock_retired(strand);
 	destroy(strand);
 }
 
 static struct rt_runnable *take(struct strand *strand)
 {
 	lock(strand);
+	strand->running = true;
 	struct rt_runnable *next = queue_next(&strand->queue);
 
 	unlock(strand);
@@ -84,6 +100,7 @@ static void run(struct rt_runnable *runnable)
 	bool again = strand->queue.head;
 
 	strand->scheduled = again;
+	strand->running = false;
 	unlock(strand);
 	if (again)
 		strand->parent->schedule(strand->parent, &strand->runnable);
@@ -101,15 +118,26 @@ void strand_init(struct strand *strand, struct rt_executor *parent)
 	pthread_mutex_init(&strand->lock, NULL);
 }
 
+bool strand_is_running(struct strand *strand)
+{
+	lock(strand);
+	bool running = strand->running;
+
+	unlock(strand);
+	return running;
+}
+
 void strand_retire(struct strand *strand, void **retired)
 {
 	if (!strand || !strand->scheduled) {
 		destroy(strand);
 		return;
 	}
+	lock_retired(strand);
 	strand->next = *retired;
 	strand->retired = retired;
 	*retired = strand;
+	unlock_retired(strand);
 }
 
 void strands_free(void *retired)

@@ -15,10 +15,11 @@ struct strand {
 	struct rt_executor executor;
 	struct rt_runnable runnable; /* scheduled on the parent while there is something to run */
 	struct rt_executor *parent;
-	const struct rt_runtime *runtime; /* whether it is shared; NULL: no */
-	pthread_mutex_t lock; /* of the next two */
+	struct rt_runtime *runtime; /* whether it is shared; NULL: no */
+	pthread_mutex_t lock; /* of the next three */
 	struct queue queue;
 	bool scheduled;
+	bool running; /* what is on it, on some thread */
 	void **retired, *next; /* the list that it is in; NULL: in use */
 };
 
@@ -34,6 +35,9 @@ void strand_init(struct strand *strand, struct rt_executor *parent);
  * until then it is in the list, for strands_free(). NULL is fine.
  */
 void strand_retire(struct strand *strand, void **retired);
+
+/* Whether what is on it has its turn, on another thread, or on this one around the call. Any thread. */
+bool strand_is_running(struct strand *strand);
 
 /* Frees those whose parent is gone, and with it their turns. */
 void strands_free(void *retired);

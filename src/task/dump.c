@@ -25,22 +25,24 @@ struct tree {
 
 void task_groups_add(struct rt_runtime *runtime, struct task_group *group)
 {
+	rt_runtime_lock(runtime);
 	group->next = runtime->task_groups;
 	runtime->task_groups = group;
+	rt_runtime_unlock(runtime);
 }
 
 void task_groups_remove(struct rt_runtime *runtime, struct task_group *group)
 {
+	rt_runtime_lock(runtime);
 	struct task_group *at = runtime->task_groups;
 
-	if (at == group) {
+	if (at == group)
 		runtime->task_groups = group->next;
-		return;
-	}
 	while (at && at->next != group)
 		at = at->next;
 	if (at)
 		at->next = group->next;
+	rt_runtime_unlock(runtime);
 }
 
 /* ---- The tree ---- */
