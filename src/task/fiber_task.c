@@ -138,14 +138,11 @@ static void unlink_task(struct rt_runtime *runtime, struct fiber_task *task)
 		fiber_task(task->next)->prev = task->prev;
 }
 
+/* Locked. */
 static void discard(struct fiber_task *task)
 {
-	struct rt_runtime *runtime = task->home.runtime;
-
-	rt_runtime_lock(runtime);
-	unlink_task(runtime, task);
+	unlink_task(task->home.runtime, task);
 	release(task);
-	rt_runtime_unlock(runtime);
 }
 
 static void ended(struct rt_task *task)
@@ -178,6 +175,7 @@ static const struct task_ops fiber_task_ops = {
 	.resume = resume,
 	.park = park,
 	.ended = ended,
+	.ended_locked = true,
 	.name = name_of,
 	.site = site_of,
 	.ids = ids_of,
@@ -362,9 +360,13 @@ static int child_ended(struct rt_scope_child *child)
 /* Its scope has been closed meanwhile, by another thread. */
 static void never_started(struct fiber_task *task)
 {
+	struct rt_runtime *runtime = task->home.runtime;
+
 	locals_clear(&task->locals);
 	task->references = 1;
+	rt_runtime_lock(runtime);
 	discard(task);
+	rt_runtime_unlock(runtime);
 }
 
 /* Whether the program owns it: not that of a scope's task, nor what rt_task_current() gives in Lua's. */

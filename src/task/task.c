@@ -57,8 +57,13 @@ static void end(struct rt_task *task)
 		if (FAULT(join_one))
 			task_forget_joiners(task);
 	}
+	const struct task_ops *ops = task->home->ops;
+
+	if (ops->ended_locked)
+		ops->ended(task);
 	rt_runtime_unlock(runtime);
-	task->home->ops->ended(task);
+	if (!ops->ended_locked)
+		ops->ended(task);
 }
 
 static void run(struct rt_runnable *runnable)

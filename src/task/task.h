@@ -67,6 +67,7 @@ struct task_ops {
 	int (*park)(struct rt_task *task);
 	/* The task is DONE and off its stack, joiners are woken. */
 	void (*ended)(struct rt_task *task);
+	bool ended_locked; /* that is called locked: it does not run code of the program, nor raise */
 	const char *(*name)(const struct rt_task *task);
 	const char *(*site)(const struct rt_task *task);
 	/* The name that the program has given to it, or NULL: then the other one. May be NULL itself. */
