@@ -3,6 +3,9 @@
 
 bench_programs = \
 	bench/agree \
+	bench/compute \
+	bench/cores \
+	bench/delay \
 	bench/echo_epoll \
 	bench/echo_load \
 	bench/echo_tcp \
@@ -15,6 +18,9 @@ EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)
 
 bench_agree_LDADD = librtcore.la
+bench_compute_LDADD = librtcore.la
+bench_cores_LDADD = librtcore.la
+bench_delay_LDADD = librtcore.la
 bench_echo_epoll_SOURCES = bench/peers/echo_epoll.c
 bench_echo_epoll_LDADD =
 bench_echo_load_LDADD =
@@ -27,4 +33,5 @@ bench_sync_LDADD = librtcore.la
 .PHONY: bench-programs
 bench-programs: $(bench_programs)
 
-EXTRA_DIST += $(wildcard $(srcdir)/bench/*.sh $(srcdir)/bench/*.lua $(srcdir)/bench/peers/*.lua)
+EXTRA_DIST += bench/tokio_cores/Cargo.toml bench/tokio_cores/src/main.rs \
+	$(wildcard $(srcdir)/bench/*.sh $(srcdir)/bench/*.lua $(srcdir)/bench/peers/*.lua)

@@ -367,6 +367,7 @@
 #define sync_detach rt__sync_detach
 #define sync_suspend rt__sync_suspend
 #define sync_wait_for rt__sync_wait_for
+#define task_admit rt__task_admit
 #define task_await rt__task_await
 #define task_await_deadline rt__task_await_deadline
 #define task_await_turn rt__task_await_turn
@@ -377,13 +378,17 @@
 #define task_forget_joiners rt__task_forget_joiners
 #define task_groups_add rt__task_groups_add
 #define task_groups_remove rt__task_groups_remove
+#define task_id rt__task_id
 #define task_init rt__task_init
+#define task_join rt__task_join
+#define task_launch rt__task_launch
 #define task_list rt__task_list
 #define task_publish_turn rt__task_publish_turn
 #define task_report_overflow rt__task_report_overflow
 #define task_slept rt__task_slept
 #define task_start rt__task_start
 #define task_suspend rt__task_suspend
+#define task_suspend_unlock rt__task_suspend_unlock
 #define task_wake rt__task_wake
 #define tcp_begin_connect rt__tcp_begin_connect
 #define tcp_connected rt__tcp_connected

@@ -51,6 +51,7 @@ void job_link(struct job *job, struct job_vm *vm)
 		job->next->prev = job;
 	vm->jobs = job;
 	vm->job_count++;
+	vm->load++;
 }
 
 static void unlink_job(struct job *job)
@@ -64,9 +65,14 @@ static void unlink_job(struct job *job)
 	job->vm->job_count--;
 }
 
-/* Its outcome is there: whoever waits goes on. Locked. */
+/*
+ * Its outcome is there: whoever waits goes on, and may at once start the next one, for which this VM must not
+ * count as busy. Locked.
+ */
 static void end(struct job *job)
 {
+	if (job->state != JOB_ENDED)
+		job->vm->load--;
 	job->state = JOB_ENDED;
 	job->task = NULL;
 	while (job->waiting) {

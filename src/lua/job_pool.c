@@ -139,7 +139,7 @@ static struct job_vm *allocate(struct job_pool *pool)
 	return vm;
 }
 
-/* The one with the fewest jobs; NULL: a new one is to be made. Locked. */
+/* The one with the least to do; NULL: a new one is to be made. Locked. */
 static struct job_vm *choose(const struct job_pool *pool)
 {
 	struct job_vm *best = NULL;
@@ -149,10 +149,10 @@ static struct job_vm *choose(const struct job_pool *pool)
 		if (vm->starved)
 			continue;
 		usable++;
-		if (!best || vm->job_count < best->job_count)
+		if (!best || vm->load < best->load)
 			best = vm;
 	}
-	return best && best->job_count > 0 && usable < pool->runtime->workers ? NULL : best;
+	return best && best->load > 0 && usable < pool->runtime->workers ? NULL : best;
 }
 
 static void add(struct job_pool *pool, struct job_vm *vm)

@@ -23,8 +23,9 @@ struct job_vm {
 	struct rt_runnable cancel; /* on the strand: cancels all its tasks */
 	bool cancelling; /* it is scheduled; locked */
 	/* Locked: */
-	struct job *jobs; /* queued and running */
+	struct job *jobs; /* queued, running, and those that have ended but not left */
 	unsigned job_count;
+	unsigned load; /* of these, how many have not ended */
 	bool starved; /* a job has run out of memory: no more jobs, until it has been mended */
 	unsigned number; /* from 1 on, for messages */
 };

@@ -387,7 +387,7 @@ static struct rt_executor *place(struct rt_runtime *runtime, bool spread)
 {
 	struct native *self = native(runtime);
 
-	if (runtime->workers == 1)
+	if (runtime->workers == 1 || (!spread && !runtime->shared && !self->spread))
 		return &runtime->executor;
 	if (!spread && !self->spread)
 		return current_executor(self);

@@ -65,7 +65,7 @@ static void wake(struct rt_waiter *waiter, int result)
 	sync_complete(container_of(waiter, struct sync_case, waiter), result);
 }
 
-static void init(struct sync_wait *wait, struct rt_task *task, struct sync_case *cases, unsigned count)
+static inline void init(struct sync_wait *wait, struct rt_task *task, struct sync_case *cases, unsigned count)
 {
 	*wait = (struct sync_wait){task, cases, count, 0, WAIT_PENDING};
 	for (unsigned i = 0; i < count; i++) {
@@ -88,33 +88,43 @@ static struct sync_case *draw(struct sync_wait *wait, unsigned place)
 	return &cases[index];
 }
 
-static bool try_all(struct sync_wait *wait)
+static bool try(struct sync_case *sync_case)
 {
-	for (unsigned place = 0; place < wait->count; place++) {
-		struct sync_case *sync_case = draw(wait, place);
-		int result = sync_case->kind->try(sync_case);
+	int result = sync_case->kind->try(sync_case);
 
-		if (result != -EAGAIN) {
-			choose(sync_case, result);
+	if (result == -EAGAIN)
+		return false;
+	choose(sync_case, result);
+	return true;
+}
+
+static inline bool try_all(struct sync_wait *wait)
+{
+	if (wait->count == 1)
+		return try(wait->cases);
+	for (unsigned place = 0; place < wait->count; place++) {
+		if (try(draw(wait, place)))
 			return true;
-		}
 	}
 	return false;
 }
 
-static const struct wait_kind *kind_of(const struct sync_wait *wait)
+static inline const struct wait_kind *kind_of(const struct sync_wait *wait)
 {
 	static const struct wait_kind several = {.what = "select", .detach = sync_detach};
 
 	return wait->count == 1 ? &wait->cases->kind->wait : &several;
 }
 
-static bool await(struct sync_wait *wait, struct rt_task *task, struct sync_case *cases, unsigned count)
+/* Inline, so that a wait for a single case knows it. */
+static inline __attribute__((always_inline)) bool await(struct sync_wait *wait, struct self *self,
+							struct rt_task *task, struct sync_case *cases,
+							unsigned count)
 {
 	init(wait, task, cases, count);
 	bool happened = try_all(wait);
 
-	if (happened && !self_spend(self_get()))
+	if (happened && !self_spend(self))
 		return false;
 	wait_prepare(task, kind_of(wait), wait);
 	if (happened) {
@@ -129,27 +139,40 @@ static bool await(struct sync_wait *wait, struct rt_task *task, struct sync_case
 
 bool sync_await(struct sync_wait *wait, struct rt_task *task, struct sync_case *cases, unsigned count)
 {
-	struct rt_runtime *runtime = self_lock();
-	bool suspend = await(wait, task, cases, count);
+	struct rt_runtime *runtime = task->home->runtime;
 
-	self_unlock(runtime);
+	rt_runtime_lock(runtime);
+	bool suspend = await(wait, self_get(), task, cases, count);
+
+	rt_runtime_unlock(runtime);
 	return suspend;
+}
+
+static inline __attribute__((always_inline)) int suspend(struct sync_wait *wait, struct sync_case *cases,
+							 unsigned count, rt_time deadline)
+{
+	struct self *self = self_get();
+	struct rt_task *task = self->task;
+
+	if (!task)
+		return -EPERM;
+	struct rt_runtime *runtime = task->home->runtime;
+
+	rt_runtime_lock(runtime);
+	if (await(wait, self, task, cases, count))
+		return sync_result(wait, task_suspend_unlock(task, deadline));
+	rt_runtime_unlock(runtime);
+	return wait->result;
 }
 
 int sync_suspend(struct sync_wait *wait, struct sync_case *cases, unsigned count, rt_time deadline)
 {
-	struct rt_task *task = self_get()->task;
-
-	if (!task)
-		return -EPERM;
-	if (!sync_await(wait, task, cases, count))
-		return wait->result;
-	return sync_result(wait, task_suspend(task, deadline));
+	return suspend(wait, cases, count, deadline);
 }
 
 int sync_wait_for(struct sync_case *sync_case, rt_time deadline)
 {
 	struct sync_wait wait;
 
-	return sync_suspend(&wait, sync_case, 1, deadline);
+	return suspend(&wait, sync_case, 1, deadline);
 }

@@ -74,7 +74,8 @@ static void resume(struct rt_task *task)
 
 	self->fiber = &fiber_task(task)->fiber;
 	fiber_switch(outer, self->fiber);
-	self_get()->fiber = outer;
+	/* The scheduler's stack is always on the same thread. */
+	self->fiber = outer;
 }
 
 static int park(struct rt_task *task)
@@ -145,13 +146,11 @@ static void unlink_task(struct rt_runtime *runtime, struct fiber_task *task)
 		fiber_task(task->next)->prev = task->prev;
 }
 
+/* Locked. */
 static void discard(struct fiber_task *task)
 {
-	struct rt_runtime *runtime = self_lock();
-
-	unlink_task(runtime, task);
+	unlink_task(task->home.runtime, task);
 	release(task);
-	self_unlock(runtime);
 }
 
 static void ended(struct rt_task *task)
@@ -184,6 +183,7 @@ static const struct task_ops fiber_task_ops = {
 	.resume = resume,
 	.park = park,
 	.ended = ended,
+	.ended_locked = true,
 	.name = name_of,
 	.site = site_of,
 	.ids = ids_of,
@@ -201,12 +201,17 @@ struct locals **fiber_task_locals(struct rt_task *task)
 	return is_fiber_task(task) ? &fiber_task(task)->locals : NULL;
 }
 
-static struct locals *inherited_locals(void)
+static void inherit(struct fiber_task *task, const struct rt_task *spawner)
 {
-	struct rt_task *spawner = self_get()->task;
-	struct locals **locals = spawner ? fiber_task_locals(spawner) : NULL;
+	struct locals *locals = NULL;
 
-	return locals ? locals_share(*locals) : NULL;
+	if (!spawner || !is_fiber_task(spawner)) {
+		task->parent = task_id(spawner);
+	} else {
+		task->parent = fiber_task(spawner)->id;
+		locals = fiber_task(spawner)->locals;
+	}
+	task->locals = locals ? locals_share(locals) : NULL;
 }
 
 static void entry(void *arg)
@@ -216,7 +221,8 @@ static void entry(void *arg)
 	task->started = true;
 	int result = task->fn(task->arg);
 
-	locals_clear(&task->locals);
+	if (task->locals)
+		locals_clear(&task->locals);
 	task_finish(&task->task, result);
 	fiber_switch_last(&task->fiber, &self_get()->thread);
 }
@@ -286,23 +292,30 @@ static struct fiber_task *create(struct rt_runtime *runtime, struct rt_executor 
 	return task;
 }
 
+static void set_name(struct fiber_task *task, const char *name)
+{
+	size_t length = strnlen(name, NAME_MAX_LENGTH - 1);
+
+	memcpy(task->name, name, length);
+	task->name[length] = '\0';
+}
+
 static void fill_in(struct fiber_task *task, rt_task_fn *fn, void *arg, const struct rt_task_options *options)
 {
 	task->fn = fn;
 	task->arg = arg;
-	task->locals = inherited_locals();
+	inherit(task, self_get()->task);
 	task->child.ended = NULL;
-	task->parent = task_current_id();
 	task->started = false;
 	task->capture = NULL;
 	task->site = options && options->site ? options->site : "?";
 	task->references = 2;
-	strncpy(task->name, options && options->name ? options->name : "task", NAME_MAX_LENGTH - 1);
-	task->name[NAME_MAX_LENGTH - 1] = '\0';
+	set_name(task, options && options->name ? options->name : "task");
 }
 
-/* A task that is still to be started. */
-static struct fiber_task *prepare(rt_task_fn *fn, void *arg, const struct rt_task_options *options)
+/* A task that is still to be launched, and admitted if nobody else has to agree. */
+static struct fiber_task *prepare(rt_task_fn *fn, void *arg, const struct rt_task_options *options,
+				  bool admit)
 {
 	struct rt_runtime *runtime = self_get()->runtime;
 
@@ -319,6 +332,8 @@ static struct fiber_task *prepare(rt_task_fn *fn, void *arg, const struct rt_tas
 	if (task) {
 		fill_in(task, fn, arg, options);
 		link_task(runtime, task);
+		if (admit)
+			task_admit(&task->task);
 	}
 	rt_runtime_unlock(runtime);
 	return task;
@@ -326,11 +341,11 @@ static struct fiber_task *prepare(rt_task_fn *fn, void *arg, const struct rt_tas
 
 struct rt_task *rt_spawn_with(rt_task_fn *fn, void *arg, const struct rt_task_options *options)
 {
-	struct fiber_task *task = prepare(fn, arg, options);
+	struct fiber_task *task = prepare(fn, arg, options, true);
 
 	if (!task)
 		return NULL;
-	task_start(&task->task);
+	task_launch(&task->task);
 	return &task->task;
 }
 
@@ -353,9 +368,13 @@ static int child_ended(struct rt_scope_child *child)
 /* Its scope has been closed meanwhile, by another thread. */
 static void never_started(struct fiber_task *task)
 {
+	struct rt_runtime *runtime = task->home.runtime;
+
 	locals_clear(&task->locals);
 	task->references = 1;
+	rt_runtime_lock(runtime);
 	discard(task);
+	rt_runtime_unlock(runtime);
 }
 
 /* Whether the program owns it: not that of a scope's task, nor what rt_task_current() gives in Lua's. */
@@ -371,7 +390,7 @@ struct rt_task *rt_scope_spawn_with(struct rt_scope *scope, rt_task_fn *fn, void
 		errno = EINVAL;
 		return NULL;
 	}
-	struct fiber_task *task = prepare(fn, arg, options);
+	struct fiber_task *task = prepare(fn, arg, options, false);
 
 	if (!task)
 		return NULL;
@@ -393,6 +412,15 @@ struct rt_task *rt_scope_spawn_named(struct rt_scope *scope, rt_task_fn *fn, voi
 
 /* ---- Handles ---- */
 
+static void drop(struct fiber_task *task)
+{
+	struct rt_runtime *runtime = task->home.runtime;
+
+	rt_runtime_lock(runtime);
+	release(task);
+	rt_runtime_unlock(runtime);
+}
+
 int rt_join(struct rt_task *target, int *result, rt_time deadline)
 {
 	struct rt_task *task = self_get()->task;
@@ -401,26 +429,20 @@ int rt_join(struct rt_task *target, int *result, rt_time deadline)
 		return -EINVAL;
 	if (!task)
 		return -EPERM;
-	int err = task_await(task, target);
+	int err = task_join(task, target, deadline);
 
-	if (err == 0)
-		err = task_suspend(task, deadline);
 	if (err < 0)
 		return err;
 	if (result)
 		*result = target->result;
-	rt_detach(target);
+	drop(fiber_task(target));
 	return 0;
 }
 
 void rt_detach(struct rt_task *task)
 {
-	if (!task || !is_handle(task))
-		return;
-	struct rt_runtime *runtime = self_lock();
-
-	release(fiber_task(task));
-	self_unlock(runtime);
+	if (task && is_handle(task))
+		drop(fiber_task(task));
 }
 
 void fiber_tasks_cancel(struct rt_runtime *runtime)

@@ -57,8 +57,13 @@ static void end(struct rt_task *task)
 		if (FAULT(join_one))
 			task_forget_joiners(task);
 	}
+	const struct task_ops *ops = task->home->ops;
+
+	if (ops->ended_locked)
+		ops->ended(task);
 	rt_runtime_unlock(runtime);
-	task->home->ops->ended(task);
+	if (!ops->ended_locked)
+		ops->ended(task);
 }
 
 static void run(struct rt_runnable *runnable)
@@ -95,18 +100,30 @@ void task_init(struct rt_task *task, const struct task_home *home)
 	};
 }
 
+void task_admit(struct rt_task *task)
+{
+	struct rt_runtime *runtime = task->home->runtime;
+
+	runtime->task_count++;
+	/* The end has come: all others have been cancelled. */
+	if (runtime->drained)
+		task->cancelled = task->interrupted = true;
+}
+
+void task_launch(struct rt_task *task)
+{
+	set_state(task, TASK_SCHEDULED);
+	schedule(task);
+}
+
 void task_start(struct rt_task *task)
 {
 	struct rt_runtime *runtime = task->home->runtime;
 
 	rt_runtime_lock(runtime);
-	runtime->task_count++;
-	/* The end has come: all others have been cancelled. */
-	if (runtime->drained)
-		task->cancelled = task->interrupted = true;
+	task_admit(task);
 	rt_runtime_unlock(runtime);
-	set_state(task, TASK_SCHEDULED);
-	schedule(task);
+	task_launch(task);
 }
 
 void task_finish(struct rt_task *task, int result)
@@ -134,14 +151,18 @@ void task_wake(struct rt_task *task)
 	}
 }
 
-uint32_t task_current_id(void)
+uint32_t task_id(const struct rt_task *task)
 {
-	const struct rt_task *task = self_get()->task;
 	uint32_t id = 0, parent;
 
 	if (task)
 		task->home->ops->ids(task, &id, &parent);
 	return id;
+}
+
+uint32_t task_current_id(void)
+{
+	return task_id(self_get()->task);
 }
 
 const char *rt_task_name(const struct rt_task *task)
@@ -205,7 +226,7 @@ static bool joins(const struct rt_task *target, const struct rt_task *task)
 	return true;
 }
 
-static int await(struct rt_task *task, struct rt_task *target)
+static inline int await(struct rt_task *task, struct rt_task *target)
 {
 	if (joins(target, task))
 		return -EDEADLK;
@@ -219,9 +240,24 @@ static int await(struct rt_task *task, struct rt_task *target)
 
 int task_await(struct rt_task *task, struct rt_task *target)
 {
-	struct rt_runtime *runtime = self_lock();
+	struct rt_runtime *runtime = task->home->runtime;
+
+	rt_runtime_lock(runtime);
 	int err = await(task, target);
 
-	self_unlock(runtime);
+	rt_runtime_unlock(runtime);
+	return err;
+}
+
+int task_join(struct rt_task *task, struct rt_task *target, rt_time deadline)
+{
+	struct rt_runtime *runtime = task->home->runtime;
+
+	rt_runtime_lock(runtime);
+	int err = await(task, target);
+
+	if (err == 0)
+		return task_suspend_unlock(task, deadline);
+	rt_runtime_unlock(runtime);
 	return err;
 }

@@ -67,6 +67,7 @@ struct task_ops {
 	int (*park)(struct rt_task *task);
 	/* The task is DONE and off its stack, joiners are woken. */
 	void (*ended)(struct rt_task *task);
+	bool ended_locked; /* that is called locked: it does not run code of the program, nor raise */
 	const char *(*name)(const struct rt_task *task);
 	const char *(*site)(const struct rt_task *task);
 	/* The name that the program has given to it, or NULL: then the other one. May be NULL itself. */
@@ -115,7 +116,10 @@ void task_groups_remove(struct rt_runtime *runtime, struct task_group *group);
 /* As rt_task_list(). visit must not change which tasks there are. */
 int task_list(void (*visit)(struct rt_task *task, const struct rt_task_info *info, void *arg), void *arg);
 
-/* The number of the running task; 0: none is. For those that are spawned now. */
+/* The number of a task; 0 for NULL. */
+uint32_t task_id(const struct rt_task *task);
+
+/* That of the running task; 0: none is. For those that are spawned now. */
 uint32_t task_current_id(void);
 
 /* A number for a new task: not 0, and no other of the 2^32 tasks before it has it. Locked. */
@@ -133,6 +137,10 @@ void task_init(struct rt_task *task, const struct task_home *home);
 
 /* Schedules a new task for the first time. */
 void task_start(struct rt_task *task);
+
+/* Its two halves. From the first one on it counts in its runtime; locked. The second one not. */
+void task_admit(struct rt_task *task);
+void task_launch(struct rt_task *task);
 
 /* To be called by the task itself as its last act, before it leaves its stack for good. */
 void task_finish(struct rt_task *task, int result);
@@ -204,8 +212,14 @@ int wait_end(struct rt_task *task);
 /* wait_begin, park until over, wait_end. Suspends. */
 int task_suspend(struct rt_task *task, rt_time deadline);
 
+/* The same for one who has just published the waiter: locked, and unlocked when it returns. Suspends. */
+int task_suspend_unlock(struct rt_task *task, rt_time deadline);
+
 /* Publishes task's waiter on the end of target. 0, or -EDEADLK where target waits for task, or will. */
 int task_await(struct rt_task *task, struct rt_task *target);
+
+/* task_await() and task_suspend(). Suspends. */
+int task_join(struct rt_task *task, struct rt_task *target, rt_time deadline);
 
 /* Publishes a wait that is over at once but lets the others run first; the other one locked. */
 void task_await_turn(struct rt_task *task);

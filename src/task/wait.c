@@ -42,7 +42,7 @@ static bool must_switch(void)
 
 static bool arm(struct rt_task *task, rt_time deadline, struct wait_timer *timer)
 {
-	struct rt_runtime *runtime = self_get()->runtime;
+	struct rt_runtime *runtime = task->home->runtime;
 	struct task_wait *wait = &task->wait;
 
 	*timer = (struct wait_timer){.timer.waiter.wake = expire, .timer.deadline = deadline, .task = task};
@@ -80,10 +80,12 @@ static bool begin(struct rt_task *task, rt_time deadline, struct wait_timer *tim
 
 bool wait_begin(struct rt_task *task, rt_time deadline, struct wait_timer *timer)
 {
-	struct rt_runtime *runtime = self_lock();
+	struct rt_runtime *runtime = task->home->runtime;
+
+	rt_runtime_lock(runtime);
 	bool suspend = begin(task, deadline, timer);
 
-	self_unlock(runtime);
+	rt_runtime_unlock(runtime);
 	return suspend;
 }
 
@@ -104,14 +106,16 @@ static bool turn_is_interrupted(struct rt_task *task)
 
 static void disarm(struct task_wait *wait)
 {
+	if (!wait->timer)
+		return;
 	struct rt_runtime *runtime = self_get()->runtime;
 
-	if (wait->timer && !FAULT(timer_stays))
+	if (!FAULT(timer_stays))
 		runtime->ops->disarm(runtime, &wait->timer->timer);
 	wait->timer = NULL;
 }
 
-static int end(struct rt_task *task)
+static inline __attribute__((always_inline)) int end(struct rt_task *task)
 {
 	struct task_wait *wait = &task->wait;
 
@@ -139,10 +143,12 @@ int wait_end(struct rt_task *task)
 /* What wait_end() gives, if the wait is over; else WAIT_PENDING. */
 static int try_to_end(struct rt_task *task)
 {
-	struct rt_runtime *runtime = self_lock();
+	struct rt_runtime *runtime = task->home->runtime;
+
+	rt_runtime_lock(runtime);
 	int result = wait_over(task) ? end(task) : WAIT_PENDING;
 
-	self_unlock(runtime);
+	rt_runtime_unlock(runtime);
 	return result;
 }
 
@@ -160,13 +166,11 @@ static int give_up(struct rt_task *task, int err)
 	return err;
 }
 
-int task_suspend(struct rt_task *task, rt_time deadline)
+/* Until the wait is over; it has begun. */
+static int park(struct rt_task *task)
 {
-	struct wait_timer timer;
 	int result;
 
-	if (!wait_begin(task, deadline, &timer))
-		return wait_end(task);
 	do {
 		int err = task->home->ops->park(task);
 
@@ -177,12 +181,35 @@ int task_suspend(struct rt_task *task, rt_time deadline)
 	return result;
 }
 
+int task_suspend_unlock(struct rt_task *task, rt_time deadline)
+{
+	struct rt_runtime *runtime = task->home->runtime;
+	struct wait_timer timer;
+
+	if (begin(task, deadline, &timer)) {
+		rt_runtime_unlock(runtime);
+		return park(task);
+	}
+	int result = end(task);
+
+	rt_runtime_unlock(runtime);
+	return result;
+}
+
+int task_suspend(struct rt_task *task, rt_time deadline)
+{
+	rt_runtime_lock(task->home->runtime);
+	return task_suspend_unlock(task, deadline);
+}
+
 bool wait_still(struct rt_task *task)
 {
-	struct rt_runtime *runtime = self_lock();
+	struct rt_runtime *runtime = task->home->runtime;
+
+	rt_runtime_lock(runtime);
 	bool over = wait_over(task);
 
-	self_unlock(runtime);
+	rt_runtime_unlock(runtime);
 	return !over;
 }
 
@@ -195,10 +222,11 @@ void task_publish_turn(struct rt_task *task)
 
 void task_await_turn(struct rt_task *task)
 {
-	struct rt_runtime *runtime = self_lock();
+	struct rt_runtime *runtime = task->home->runtime;
 
+	rt_runtime_lock(runtime);
 	task_publish_turn(task);
-	self_unlock(runtime);
+	rt_runtime_unlock(runtime);
 }
 
 void task_await_deadline(struct rt_task *task)
@@ -221,6 +249,10 @@ int rt_yield(void)
 
 	if (!task)
 		return -EPERM;
-	task_await_turn(task);
-	return task_suspend(task, RT_FOREVER);
+	struct rt_runtime *runtime = task->home->runtime;
+
+	rt_runtime_lock(runtime);
+	task_publish_turn(task);
+	rt_runtime_unlock(runtime);
+	return park(task);
 }

@@ -3,11 +3,11 @@
 local program = require "program"
 local rt = require "rt"
 
--- Runs a script, with a limit for the memory of each job VM.
-local function run(code, memory)
+-- Runs a script, with a limit for the memory of each job VM, and options of rtlua.
+local function run(code, memory, options)
   local path = program.file(code, ".lua")
   local limit = memory and ("RT_JOB_MEMORY=%d "):format(memory) or ""
-  local result = program.run(limit .. program.quote(program.rtlua) .. " " .. path)
+  local result = program.run(limit .. program.quote(program.rtlua) .. " " .. (options or "") .. " " .. path)
   os.remove(path)
   return result
 end
@@ -37,6 +37,27 @@ rt.test("many at once", function(t)
   for i = 1, 500 do sum = sum + tasks[i]:await() end
   t:equal(sum, 500 * 501)
 end)
+
+for _, runtime in ipairs {"native", "stealing"} do
+  rt.test("two jobs are in two VMs, also right after two others have ended: " .. runtime, function(t)
+    local result = run([[
+      local rt = require "rt"
+      local function job(gate)
+        gate:recv()
+        identity = identity or tostring({})
+        return identity
+      end
+      for i = 1, 300 do
+        local gate = rt.sync.channel()
+        local one, other = rt.parallel(job, gate), rt.parallel(job, gate)
+        gate:send(1)
+        gate:send(2)
+        assert(one:await() ~= other:await(), i)
+      end]], nil, "--workers=2 --runtime=" .. runtime)
+    t:equal(result.stderr, "")
+    t:equal(result.code, 0)
+  end)
+end
 
 rt.test("jobs of one VM wait at the same time", function(t)
   local start, tasks = rt.now(), {}
