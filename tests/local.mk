@@ -29,6 +29,7 @@ unit_tests = \
 	tests/unit/parker_test \
 	tests/unit/pool_test \
 	tests/unit/reactor_test \
+	tests/unit/refused_thread_test \
 	tests/unit/resolve_test \
 	tests/unit/rt_test_test \
 	tests/unit/runtime_test \
@@ -44,6 +45,7 @@ unit_tests = \
 	tests/unit/stack_test \
 	tests/unit/steal_queue_explore_test \
 	tests/unit/steal_queue_test \
+	tests/unit/stealer_explore_test \
 	tests/unit/strand_test \
 	tests/unit/sync_wait_test \
 	tests/unit/task_test \
@@ -58,11 +60,14 @@ unit_tests = \
 	tests/unit/wait_group_test \
 	tests/unit/watchdog_test \
 	tests/unit/wheel_test \
+	tests/unit/workers_test \
 	tests/conformance/conformance_test \
 	tests/stress/cancel_sweep_test \
 	tests/stress/connections_test \
 	tests/stress/park_test \
-	tests/stress/steal_stress_test
+	tests/stress/sockets_stress_test \
+	tests/stress/steal_stress_test \
+	tests/stress/workers_stress_test
 
 # Tests that explore include the sources themselves, with the faults that they list planted into them.
 explored_sources = src/sched/lifo_slot.h src/sched/inject.c src/sched/steal_queue.c src/sched/idle.c src/sched/parker.c
@@ -70,9 +75,11 @@ explore_tests = $(filter %_explore_test,$(unit_tests))
 planted_sources = $(explore_tests:=.inc)
 explore_objects = $(explore_tests:=.$(OBJEXT))
 $(explore_objects): %.$(OBJEXT): %.inc
-tests/unit/%_explore_test.inc: tests/unit/%_explore_test.c tests/support/plant.awk $(explored_sources)
+stealer_sources = src/runtime/stealer.c src/runtime/stealer_sleep.c
+tests/unit/stealer_explore_test.inc: more_sources = $(stealer_sources)
+tests/unit/%_explore_test.inc: tests/unit/%_explore_test.c tests/support/plant.awk $(explored_sources) $(stealer_sources)
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
-	$(AWK) -f $(srcdir)/tests/support/plant.awk $< $(explored_sources:%=$(srcdir)/%) >$@.tmp && mv $@.tmp $@
+	$(AWK) -f $(srcdir)/tests/support/plant.awk $< $(explored_sources:%=$(srcdir)/%) $(more_sources:%=$(srcdir)/%) >$@.tmp && mv $@.tmp $@
 CLEANFILES += $(planted_sources)
 
 LDADD = librtcore.la $(CHECK_LIBS)

@@ -21,7 +21,11 @@ struct rt_runtime_ops;
 
 typedef int rt_main_fn(int argc, char **argv);
 
-/* The default runtime: a loop on the thread that starts it, and a thread pool for blocking work. */
+/*
+ * The default runtime: a loop on the thread that starts it, and more of them on threads of their own for what
+ * should run in parallel; tasks as well, in turn, if options ask for several workers. What has been placed on
+ * a thread stays there. And a thread pool for blocking work.
+ */
 RT_API extern const struct rt_runtime_ops rt_native;
 
 /*
@@ -230,8 +234,8 @@ struct rt_runtime {
 };
 
 /*
- * What a runtime provides. Functions return 0 or -errno. Unless it says "any
- * thread", the library calls only on the thread that runs the runtime.
+ * What a runtime provides. Functions return 0 or -errno. The library calls create(), destroy() and run() on
+ * the thread that starts the runtime, the others on any thread of the runtime unless they say "any thread".
  */
 struct rt_runtime_ops {
 	const char *name;

@@ -441,6 +441,7 @@
 #define watch_change rt__watch_change
 #define watch_finish rt__watch_finish
 #define watch_init rt__watch_init
+#define watch_set rt__watch_set
 #define watch_wait rt__watch_wait
 #define watchdog_create rt__watchdog_create
 #define watchdog_destroy rt__watchdog_destroy

@@ -8,7 +8,11 @@
 #include <stdint.h>
 #include <string.h>
 
-/* ---- The index: a weak table of names by value ---- */
+/*
+ * ---- The index: names by value ----
+ *
+ * It keeps what is in it, so that no other module comes to lie where one was.
+ */
 
 static bool is_nameable(lua_State *L, int index)
 {
@@ -59,10 +63,6 @@ static void add_module(lua_State *L, int index)
 static void build(lua_State *L, struct vm *vm, int loaded)
 {
 	lua_newtable(L);
-	lua_createtable(L, 0, 1);
-	lua_pushliteral(L, "k");
-	lua_setfield(L, -2, "__mode");
-	lua_setmetatable(L, -2);
 	int index = lua_gettop(L);
 
 	lua_pushnil(L);

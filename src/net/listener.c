@@ -210,12 +210,10 @@ void rt_tcp_listener_destroy(struct rt_tcp_listener *listener)
 {
 	if (!listener)
 		return;
-	bool last = hold_destroy(&listener->hold);
-
-	if (last || !self_is_shared())
-		listener_finish(listener);
-	else
+	hold_destroy(&listener->hold);
+	if (self_is_shared())
 		watch_finish(&listener->watch);
-	if (last)
-		free(listener);
+	else
+		listener_finish(listener);
+	release(listener);
 }

@@ -145,7 +145,8 @@ int tcp_connected(struct rt_tcp *tcp)
 	int err = socket_get(tcp->watch.fd, SOL_SOCKET, SO_ERROR);
 
 	if (err == 0) {
-		tcp->watch.ready |= RT_READ | RT_WRITE;
+		/* It is registered: an event may come at this moment. */
+		watch_set(&tcp->watch, RT_READ | RT_WRITE);
 		return 0;
 	}
 	tcp_finish(tcp);
@@ -301,14 +302,12 @@ void rt_tcp_destroy(struct rt_tcp *tcp)
 {
 	if (!tcp)
 		return;
-	bool last = hold_destroy(&tcp->u.hold);
-
-	if (last || !self_is_shared())
-		tcp_finish(tcp);
-	else
+	hold_destroy(&tcp->u.hold);
+	if (self_is_shared())
 		watch_finish(&tcp->watch);
-	if (last)
-		free(tcp);
+	else
+		tcp_finish(tcp);
+	release(tcp);
 }
 
 int rt_tcp_local_addr(const struct rt_tcp *tcp, struct rt_addr *addr)

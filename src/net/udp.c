@@ -221,14 +221,12 @@ void rt_udp_destroy(struct rt_udp *udp)
 {
 	if (!udp)
 		return;
-	bool last = hold_destroy(&udp->hold);
-
-	if (last || !self_is_shared())
-		udp_finish(udp);
-	else
+	hold_destroy(&udp->hold);
+	if (self_is_shared())
 		watch_finish(&udp->watch);
-	if (last)
-		free(udp);
+	else
+		udp_finish(udp);
+	release(udp);
 }
 
 struct option {

@@ -33,6 +33,14 @@ void watch_change(struct rt_watch *watch, uint32_t seen, uint32_t set, uint32_t 
 		;
 }
 
+void watch_set(struct rt_watch *watch, uint32_t bits)
+{
+	uint32_t now = watch_look(watch);
+
+	while (!replace(watch, &now, now | bits))
+		;
+}
+
 static void wake(struct rt_waiter **slot)
 {
 	struct rt_waiter *waiter = *slot;
@@ -77,10 +85,8 @@ void watch_finish(struct rt_watch *watch)
 {
 	struct rt_runtime *runtime = self_lock();
 	bool registered = watch->registered;
-	uint32_t now = watch_look(watch);
 
-	while (!replace(watch, &now, now | RT_FINISHED))
-		;
+	watch_set(watch, RT_FINISHED);
 	watch->registered = false;
 	self_unlock(runtime);
 	/* Not locked: it may wait for a thread that is just telling of an event. */

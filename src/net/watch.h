@@ -35,10 +35,13 @@ static inline bool hold_end(struct hold *hold)
 	return hold_add(hold, -1u) == HOLD_DESTROYED;
 }
 
-/* True: no operation is under way, free the socket now. */
-static inline bool hold_destroy(struct hold *hold)
+/*
+ * Marks it as destroyed, by an operation like the others: to be followed by hold_end(), until which
+ * the socket lasts.
+ */
+static inline void hold_destroy(struct hold *hold)
 {
-	return hold_add(hold, HOLD_DESTROYED) == HOLD_DESTROYED;
+	hold_add(hold, HOLD_DESTROYED + 1);
 }
 
 /* What is known of readiness before a try; for watch_clear() after it. */
@@ -49,6 +52,9 @@ static inline uint32_t watch_look(const struct rt_watch *watch)
 
 /* Sets bits, and clears others, unless an event has come since: that is news of its own. */
 void watch_change(struct rt_watch *watch, uint32_t seen, uint32_t set, uint32_t clear);
+
+/* Sets bits, whatever has come meanwhile. */
+void watch_set(struct rt_watch *watch, uint32_t bits);
 
 /* Ready in both directions until a try says otherwise. */
 void watch_init(struct rt_watch *watch, int fd);

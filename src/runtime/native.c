@@ -61,13 +61,21 @@ static bool has_work(const struct rt_runtime *runtime)
 
 /* ---- What may still happen ---- */
 
-static bool has_timers(const struct native *self)
+static bool others_have_timers(struct native *self)
 {
-	bool any = reactor_has_timers(self->first.reactor);
+	bool any = false;
 
+	/* One may be starting another worker just now. */
+	pthread_mutex_lock(&self->lock);
 	for (unsigned i = 1; self->others && i < self->runtime.workers && !any; i++)
 		any = self->others[i] && reactor_has_timers(self->others[i]->reactor);
+	pthread_mutex_unlock(&self->lock);
 	return any;
+}
+
+static bool has_timers(struct native *self)
+{
+	return reactor_has_timers(self->first.reactor) || (self->runtime.shared && others_have_timers(self));
 }
 
 static bool can_wake(struct native *self)
@@ -109,7 +117,7 @@ static bool is_deadlock(struct native *self)
 	return dead;
 }
 
-/* The last one to fall asleep, if nothing is to be waited for, tells the first. */
+/* The last one to fall asleep, if nothing is to be waited for, has the first look, which may be itself. */
 static void begin_idle(struct native *self, struct worker *worker)
 {
 	pthread_mutex_lock(&self->lock);
@@ -117,7 +125,7 @@ static void begin_idle(struct native *self, struct worker *worker)
 	bool last = ++self->idle == self->started;
 
 	pthread_mutex_unlock(&self->lock);
-	if (last && worker != &self->first && !can_wake(self))
+	if (last && !can_wake(self))
 		reactor_wake(self->first.reactor);
 }
 

@@ -145,7 +145,7 @@ void rt_worker_leave(struct rt_runtime *runtime)
 
 	if (self->runtime != runtime)
 		return;
-	watchdog_leave(runtime->watchdog);
+	watchdog_leave();
 	overflow_unguard_thread();
 	fiber_finish(&self->thread);
 	self->runtime = NULL;
@@ -226,7 +226,7 @@ static void leave_behind(struct rt_runtime *runtime)
 	fprintf(stderr,
 		"a task has not given way: its thread, and the runtime '%s', are left to themselves\n",
 		runtime->ops->name);
-	watchdog_leave(runtime->watchdog);
+	watchdog_leave();
 	overflow_unguard_thread();
 	fiber_finish(&self->thread);
 	self->runtime = NULL;

@@ -16,15 +16,18 @@ enum {
 
 /* ---- Scheduling ---- */
 
-static void unpark(struct stealing *self, unsigned number)
+/*
+ * Returns false if another one has to be found: one that cannot be started counts as awake for ever, and is
+ * done without; but as it was to search, others may have left work to it.
+ */
+static bool unpark(struct stealing *self, unsigned number)
 {
-	/* One that cannot be started counts as awake for ever, and is done without. */
 	if (number > 0 && crew_start(self->crew, number) < 0) {
 		atomic_fetch_add(&self->missing, 1);
-		idle_stop_searching(self->idle);
-		return;
+		return !idle_stop_searching(self->idle);
 	}
 	parker_unpark(&self->workers[number].parker);
+	return true;
 }
 
 /* There is something to run. */
@@ -32,8 +35,8 @@ void stealing_notify(struct stealing *self)
 {
 	int number = idle_notify(self->idle);
 
-	if (number >= 0)
-		unpark(self, (unsigned)number);
+	while (number >= 0 && !unpark(self, (unsigned)number))
+		number = idle_notify(self->idle);
 }
 
 /* What the running task wakes runs next, but not itself: it gives way. */

@@ -8,10 +8,11 @@
 
 #include <errno.h>
 
-enum {
-	/* After so many looks at a reactor that nothing has come from, the sentinel sleeps as well. */
-	SENTINEL_LOOKS = 50,
-};
+/* After so many looks at a reactor that nothing has come from, the sentinel sleeps as well. Tests have less.
+ */
+#ifndef SENTINEL_LOOKS
+#define SENTINEL_LOOKS 50
+#endif
 
 /* How often the sentinel looks, and for how long nobody may look into the reactor without it. */
 #define PERIOD RT_MS(1)
@@ -94,7 +95,9 @@ static int sleep_once_in_reactor(struct stealer *worker, bool *awake)
 	int err = poll_reactor(worker, period ? clock_real() + PERIOD : RT_FOREVER);
 
 	atomic_store(&self->driver_looks, false);
-	*awake = parker_end_driver(&worker->parker) || err < 0 || !period || stealing_has_anything(self);
+	/* Where all sleep by now, somebody has to see whether it is for ever. */
+	*awake = parker_end_driver(&worker->parker) || err < 0 || !period || stealing_has_anything(self) ||
+		 stealing_is_done(self) || all_sleep(self);
 	return err;
 }
 
@@ -128,38 +131,48 @@ static bool is_quiet(struct stealing *self, uint64_t *seen)
 	return quiet;
 }
 
-/* Returns true if it is to sleep on, without a period. */
-static bool sleep_as_sentinel(struct stealer *worker, int *err)
+/* Why a sentinel stops looking. */
+enum end { WOKEN, DRIVER_IS_MISSING, QUIET };
+
+static enum end look_until_end(struct stealer *worker)
 {
 	struct stealing *self = worker->owner;
 	uint64_t seen = atomic_load(&self->polls);
 
 	for (unsigned looks = 0; looks < SENTINEL_LOOKS; looks++) {
 		if (parker_park(&worker->parker, clock_real() + PERIOD) || stealing_has_anything(self))
-			return false;
-		if (take_over(self)) {
-			*err = sleep_in_reactor(worker);
-			return false;
-		}
+			return WOKEN;
+		if (take_over(self))
+			return DRIVER_IS_MISSING;
 		if (!is_quiet(self, &seen))
 			looks = 0;
 	}
-	return true;
+	return QUIET;
+}
+
+/*
+ * Others rely on a sentinel, so it is none any more before it goes into the reactor, where it looks as a
+ * driver; and before it sleeps for long: who has woken up just before may have relied on it.
+ */
+static int sleep_as_sentinel(struct stealer *worker)
+{
+	struct stealing *self = worker->owner;
+	enum end end = look_until_end(worker);
+
+	atomic_store(&self->sentinel, false);
+	if (end == DRIVER_IS_MISSING)
+		return sleep_in_reactor(worker);
+	if (end == QUIET && all_sleep(self))
+		parker_park(&worker->parker, RT_FOREVER);
+	return 0;
 }
 
 static int sleep_on_condition(struct stealer *worker)
 {
-	struct stealing *self = worker->owner;
-	bool sleeps = true;
-	int err = 0;
-
-	if (!atomic_exchange(&self->sentinel, true)) {
-		sleeps = sleep_as_sentinel(worker, &err);
-		atomic_store(&self->sentinel, false);
-	}
-	if (sleeps)
-		parker_park(&worker->parker, RT_FOREVER);
-	return err;
+	if (!atomic_exchange(&worker->owner->sentinel, true))
+		return sleep_as_sentinel(worker);
+	parker_park(&worker->parker, RT_FOREVER);
+	return 0;
 }
 
 /* Whoever comes out of sleep with something to do leaves the rest, and the reactor, to others. */

@@ -168,11 +168,19 @@ static void interrupt(void *arg)
 	reactor_wake(arg);
 }
 
+/* The first worker: in run(). */
+static bool is_at_work(struct stealing *self)
+{
+	const struct stealer *worker = self_get()->runtime == &self->runtime ? self_get()->worker : NULL;
+
+	return worker && (worker->number > 0 || atomic_load(&self->done));
+}
+
 static int pause(struct rt_runtime *runtime, rt_time limit)
 {
 	struct stealing *self = stealing(runtime);
 
-	return self->crew ? crew_pause(self->crew, true, limit) : 0;
+	return self->crew ? crew_pause(self->crew, is_at_work(self), limit) : 0;
 }
 
 static void resume(struct rt_runtime *runtime)

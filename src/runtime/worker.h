@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A worker of the native runtime: a thread's run queue and reactor, and an inbox for what other
- * threads hand in. What has been placed on it stays on it. No operation on the way of a task
- * is atomic.
+ * threads hand in. What has been placed on it stays on it, so its queue has neither locks nor atomic
+ * operations.
  */
 #ifndef RT_WORKER_H
 #define RT_WORKER_H

@@ -22,8 +22,8 @@ struct crew {
 	pthread_mutex_t lock;
 	pthread_cond_t change;
 	atomic_bool must_rest;
-	bool closed; /* worker 0's own */
-	bool quit; /* under the lock, as is the rest */
+	bool closed; /* under the lock, as is the rest */
+	bool quit;
 	unsigned working;
 	struct member members[];
 };
@@ -81,11 +81,8 @@ static void *thread_main(void *arg)
 	const struct crew_options *options = &crew->options;
 
 	rt_worker_enter(options->runtime);
-	pthread_mutex_lock(&crew->lock);
-	bool works = begin_work(crew);
-
-	pthread_mutex_unlock(&crew->lock);
-	if (works)
+	/* It has been at work from the moment it was started: only now can it rest. */
+	if (crew_rest(crew))
 		options->work(options->arg, (unsigned)(member - crew->members));
 	rt_worker_leave(options->runtime);
 	crew_leave(crew);
@@ -107,6 +104,7 @@ int crew_start(struct crew *crew, unsigned worker)
 	if (!member->started) {
 		err = start_thread(member);
 		member->started = err == 0;
+		crew->working += err == 0;
 	}
 	pthread_mutex_unlock(&crew->lock);
 	return err;
@@ -137,16 +135,22 @@ static void alert_all(struct crew *crew)
 	}
 }
 
-/* Only one at a time can have the others rest; who wants to as well, rests first. */
-static void claim(struct crew *crew, bool at_work)
+/*
+ * Only one at a time can have the others rest; who wants to as well, rests first. But not when it is
+ * closed, as that may be for good: false. Called and left with the lock held.
+ */
+static bool claim(struct crew *crew, bool at_work)
 {
-	if (at_work && atomic_load(&crew->must_rest)) {
+	if (at_work)
 		end_work(crew);
-		begin_work(crew);
-	}
-	while (atomic_load(&crew->must_rest))
+	while (atomic_load(&crew->must_rest) && !crew->closed)
 		pthread_cond_wait(&crew->change, &crew->lock);
+	if (at_work)
+		crew->working++;
+	if (crew->closed)
+		return false;
 	atomic_store(&crew->must_rest, true);
+	return true;
 }
 
 static int await_rest(struct crew *crew, bool at_work, rt_time limit)
@@ -164,48 +168,56 @@ static int await_rest(struct crew *crew, bool at_work, rt_time limit)
 	return busy ? -EBUSY : 0;
 }
 
-static int pause_all(struct crew *crew, bool at_work, rt_time limit)
+/* Called with the lock held. */
+static void let_go(struct crew *crew)
 {
-	pthread_mutex_lock(&crew->lock);
-	claim(crew, at_work);
-	pthread_mutex_unlock(&crew->lock);
-	alert_all(crew);
-	return await_rest(crew, at_work, limit);
-}
-
-static void resume_all(struct crew *crew)
-{
-	pthread_mutex_lock(&crew->lock);
 	atomic_store(&crew->must_rest, false);
 	pthread_cond_broadcast(&crew->change);
-	pthread_mutex_unlock(&crew->lock);
 }
 
 int crew_pause(struct crew *crew, bool at_work, rt_time limit)
 {
-	return crew->closed ? await_rest(crew, false, limit) : pause_all(crew, at_work, limit);
+	pthread_mutex_lock(&crew->lock);
+	bool claimed = claim(crew, at_work);
+
+	pthread_mutex_unlock(&crew->lock);
+	if (claimed)
+		alert_all(crew);
+	else if (at_work)
+		return -EBUSY;
+	return await_rest(crew, at_work, limit);
 }
 
 void crew_resume(struct crew *crew)
 {
+	pthread_mutex_lock(&crew->lock);
 	if (!crew->closed)
-		resume_all(crew);
+		let_go(crew);
+	pthread_mutex_unlock(&crew->lock);
 }
 
 void crew_open(struct crew *crew)
 {
+	pthread_mutex_lock(&crew->lock);
 	if (crew->closed) {
 		crew->closed = false;
-		resume_all(crew);
+		let_go(crew);
 	}
-	crew_enter(crew);
+	begin_work(crew);
+	pthread_mutex_unlock(&crew->lock);
 }
 
 void crew_close(struct crew *crew, rt_time limit)
 {
-	crew_leave(crew);
-	pause_all(crew, false, limit);
+	pthread_mutex_lock(&crew->lock);
+	end_work(crew);
+	claim(crew, false);
 	crew->closed = true;
+	/* Who wants to claim it as well goes on, to the end of its task. */
+	pthread_cond_broadcast(&crew->change);
+	pthread_mutex_unlock(&crew->lock);
+	alert_all(crew);
+	await_rest(crew, false, limit);
 }
 
 /* ---- Life ---- */

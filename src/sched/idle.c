@@ -176,5 +176,8 @@ bool idle_is_parked(struct idle *idle, unsigned worker)
 
 unsigned idle_parked(struct idle *idle)
 {
-	return idle->workers - unparked_of(atomic_load_explicit(&idle->state, memory_order_relaxed));
+	/* Not a load: who wakes up later sees what the caller has written before. */
+	uint32_t state = atomic_fetch_add_explicit(&idle->state, 0, memory_order_acq_rel);
+
+	return idle->workers - unparked_of(state);
 }

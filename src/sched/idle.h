@@ -62,7 +62,10 @@ bool idle_unpark_self(struct idle *idle, unsigned worker);
  * itself. */
 bool idle_is_parked(struct idle *idle, unsigned worker);
 
-/* How many are parked: a snapshot. Any thread. */
+/*
+ * How many are parked: a snapshot. A worker that is counted and wakes up later sees what the caller has
+ * written before. Any thread.
+ */
 unsigned idle_parked(struct idle *idle);
 
 #endif

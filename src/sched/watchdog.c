@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,30 +25,37 @@ enum { LOOKS = 8 };
 /* But not more often than that. */
 #define SHORTEST_LOOK RT_US(100)
 
-/* A thread that is watched. */
+enum { SECONDS_LENGTH = 24 };
+
+/* A thread, in its own memory: the handler may run at any moment of its life. */
 struct watched {
-	struct watchdog *watchdog;
-	struct watched *next; /* under the watchdog's lock */
+	struct watchdog *watchdog; /* NULL: it is none */
+	struct watched *next;
 	const struct self *self;
 	pthread_t thread;
-	_Atomic uint64_t accused; /* the turn that the handler is to report */
-	/* The watchdog's own: */
+	/* The watchdog's: the turn that it has seen, since when, and the last that it has reported. */
 	uint64_t seen, reported;
 	rt_time since;
+	/* For the handler: the turn that it is to report, 0 for none, and the limit as text. */
+	_Atomic uint64_t accused;
+	char seconds[SECONDS_LENGTH];
 };
 
 struct watchdog {
+	struct watched *threads;
 	pthread_t thread;
 	rt_time limit;
-	char seconds[24]; /* the limit, as text for the signal handler */
+	char seconds[SECONDS_LENGTH];
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	bool closed; /* under the lock, as is the next */
-	struct watched *watched;
+	bool closed; /* under the lock */
 };
 
 /* This thread's, for the handler, in which initial-exec allocates nothing. */
-static __thread struct watched *volatile own __attribute__((tls_model("initial-exec")));
+static __thread struct watched own __attribute__((tls_model("initial-exec")));
+
+/* Of who is watched by whom: a thread may end after its watchdog. */
+static pthread_mutex_t watching = PTHREAD_MUTEX_INITIALIZER;
 
 static void write_backtrace(const void *caller)
 {
@@ -64,13 +72,13 @@ static void report(int signal)
 	const struct rt_task *task = self->task;
 
 	(void)signal;
-	if (own && task && self->turns == atomic_load(&own->accused)) {
+	if (task && self->turns == atomic_load(&own.accused)) {
 		overflow_print("watchdog: task ");
 		overflow_print(rt_task_name(task));
 		overflow_print(" (spawned at ");
 		overflow_print(rt_task_site(task));
 		overflow_print(") has not given way for ");
-		overflow_print(own->watchdog->seconds);
+		overflow_print(own.seconds);
 		overflow_print(" s\n");
 		if (task->home->ops->overtime)
 			task->home->ops->overtime(task);
@@ -108,10 +116,11 @@ static void accuse(struct watched *watched, uint64_t turn)
 {
 	atomic_store(&watched->accused, turn);
 	pthread_kill(watched->thread, SIGURG);
+	watched->reported = turn;
 }
 
 /* Turns are odd while a task runs. */
-static void look(struct watched *watched, rt_time limit)
+static void look_at(struct watched *watched, rt_time limit)
 {
 	uint64_t turn = __atomic_load_n(&watched->self->turns, __ATOMIC_RELAXED);
 
@@ -120,7 +129,6 @@ static void look(struct watched *watched, rt_time limit)
 		watched->since = now();
 	} else if (turn % 2 == 1 && turn != watched->reported && now() - watched->since >= limit) {
 		accuse(watched, turn);
-		watched->reported = turn;
 	}
 }
 
@@ -130,46 +138,60 @@ static void *watch(void *arg)
 	rt_time interval = watchdog->limit / LOOKS;
 
 	while (pause_for(watchdog, interval < SHORTEST_LOOK ? SHORTEST_LOOK : interval)) {
-		pthread_mutex_lock(&watchdog->lock);
-		for (struct watched *watched = watchdog->watched; watched; watched = watched->next)
-			look(watched, watchdog->limit);
-		pthread_mutex_unlock(&watchdog->lock);
+		pthread_mutex_lock(&watching);
+		for (struct watched *watched = watchdog->threads; watched; watched = watched->next)
+			look_at(watched, watchdog->limit);
+		pthread_mutex_unlock(&watching);
 	}
 	return NULL;
 }
 
+/* ---- Threads ---- */
+
 void watchdog_enter(struct watchdog *watchdog)
 {
-	struct watched *watched = watchdog ? calloc(1, sizeof *watched) : NULL;
-
-	if (!watched)
+	if (!watchdog || own.watchdog)
 		return;
-	watched->watchdog = watchdog;
-	watched->self = self_get();
-	watched->thread = pthread_self();
-	pthread_mutex_lock(&watchdog->lock);
-	watched->next = watchdog->watched;
-	watchdog->watched = watched;
-	pthread_mutex_unlock(&watchdog->lock);
-	own = watched;
+	pthread_mutex_lock(&watching);
+	own.watchdog = watchdog;
+	own.self = self_get();
+	own.thread = pthread_self();
+	own.seen = own.reported = 0;
+	memcpy(own.seconds, watchdog->seconds, sizeof own.seconds);
+	own.next = watchdog->threads;
+	watchdog->threads = &own;
+	pthread_mutex_unlock(&watching);
 }
 
-void watchdog_leave(struct watchdog *watchdog)
+/* With the lock of who is watched. */
+static void part(struct watched *watched)
 {
-	struct watched *watched = own;
-
-	if (!watched || watched->watchdog != watchdog)
-		return;
-	own = NULL;
-	pthread_mutex_lock(&watchdog->lock);
-	struct watched **link = &watchdog->watched;
+	struct watched **link = &watched->watchdog->threads;
 
 	while (*link != watched)
 		link = &(*link)->next;
 	*link = watched->next;
-	pthread_mutex_unlock(&watchdog->lock);
-	free(watched);
+	watched->watchdog = NULL;
+	atomic_store(&watched->accused, 0);
 }
+
+void watchdog_leave(void)
+{
+	pthread_mutex_lock(&watching);
+	if (own.watchdog)
+		part(&own);
+	pthread_mutex_unlock(&watching);
+}
+
+static void part_from_all(struct watchdog *watchdog)
+{
+	pthread_mutex_lock(&watching);
+	while (watchdog->threads)
+		part(watchdog->threads);
+	pthread_mutex_unlock(&watching);
+}
+
+/* ---- Life ---- */
 
 static void install(void)
 {
@@ -220,7 +242,7 @@ int watchdog_create(struct watchdog **watchdog, rt_time limit)
 	int err = start_thread(created);
 
 	if (err < 0) {
-		watchdog_leave(created);
+		part_from_all(created);
 		free_watchdog(created);
 		return err;
 	}
@@ -237,6 +259,6 @@ void watchdog_destroy(struct watchdog *watchdog)
 	pthread_cond_signal(&watchdog->wake);
 	pthread_mutex_unlock(&watchdog->lock);
 	pthread_join(watchdog->thread, NULL);
-	watchdog_leave(watchdog);
+	part_from_all(watchdog);
 	free_watchdog(watchdog);
 }

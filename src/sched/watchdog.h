@@ -14,19 +14,21 @@ RT_PRIVATE_BEGIN
 struct watchdog;
 
 /*
- * Watches the calling thread; limit in nanoseconds (> 0). One report for each stay. Takes
- * SIGURG, which is ignored by default. Returns 0 or -errno.
+ * Watches the calling thread, and those that enter; limit in nanoseconds (> 0). One report for each stay.
+ * Takes SIGURG, which is ignored by default. Returns 0 or -errno.
  */
 int watchdog_create(struct watchdog **watchdog, rt_time limit);
 
 /*
- * Watches the calling thread as well, until it leaves, which it does before it ends. NULL is fine; without
- * memory it goes unwatched. A thread has one watchdog at a time.
+ * Has the calling thread watched as well, if no watchdog watches it. NULL is fine. Not while it is
+ * destroyed.
  */
 void watchdog_enter(struct watchdog *watchdog);
-void watchdog_leave(struct watchdog *watchdog);
 
-/* Returns when the watchdog's thread has ended. All but the calling one have left. NULL is fine. */
+/* The calling thread is watched no more; its watchdog may be gone, or there may have been none. */
+void watchdog_leave(void);
+
+/* Returns when its own thread has ended; nobody is watched any more. Any thread. NULL is fine. */
 void watchdog_destroy(struct watchdog *watchdog);
 
 RT_PRIVATE_END

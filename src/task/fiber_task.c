@@ -115,6 +115,14 @@ static void ask(struct fiber_task *task, struct capture *capture)
 	self_get()->fiber = outer;
 }
 
+/* Another worker may rest in the middle of a task, which has come to look at all tasks as well. */
+static bool has_left(const struct fiber_task *task)
+{
+	enum task_state state = task_state(&task->task);
+
+	return state == TASK_PARKED || state == TASK_SCHEDULED;
+}
+
 static void print_stack(struct rt_task *task, FILE *file, int indent)
 {
 	struct fiber_task *asked = fiber_task(task);
@@ -122,7 +130,7 @@ static void print_stack(struct rt_task *task, FILE *file, int indent)
 
 	if (task == self_get()->task)
 		capture.count = backtrace_capture(capture.frames, __builtin_return_address(0));
-	else if (asked->started && has_room(&asked->fiber))
+	else if (asked->started && has_left(asked) && has_room(&asked->fiber))
 		ask(asked, &capture);
 	backtrace_print(capture.frames, capture.count, file, indent);
 }

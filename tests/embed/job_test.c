@@ -91,6 +91,44 @@ START_TEST(a_host_runs_the_loop)
 }
 END_TEST
 
+static int outlive(void *arg)
+{
+	(void)arg;
+	rt_sleep(RT_MS(30));
+	atomic_fetch_add(&calls, 1);
+	return 0;
+}
+
+/* The task is where the job is: on another thread. */
+static int app_leave(lua_State *L)
+{
+	(void)L;
+	rt_detach(rt_spawn(outlive, NULL));
+	return 0;
+}
+
+START_TEST(a_host_s_loop_waits_for_the_last_task_anywhere)
+{
+	struct rtlua_options options = RTLUA_OPTIONS_INIT;
+
+	options.event_base = event_base_new();
+	options.workers = 2;
+	struct rtlua *lua = open_engine(&options);
+
+	calls = 0;
+	ck_assert_int_eq(rtlua_register(lua, "app.leave", app_leave), 0);
+	ck_assert_int_eq(rtlua_spawn_string(lua,
+					    "require('rt').parallel(function() require('app').leave() end)"
+					    ":await()",
+					    "=host"),
+			 0);
+	event_base_dispatch(options.event_base);
+	ck_assert_int_eq(calls, 1);
+	rtlua_close(lua);
+	event_base_free(options.event_base);
+}
+END_TEST
+
 static int within_a_task(void *arg)
 {
 	struct rtlua *lua = open_engine(NULL);
@@ -142,6 +180,7 @@ int main(void)
 	tcase_add_test(tcase, job_vms_have_registered_functions);
 	tcase_add_test(tcase, memory_of_job_vms_is_limited);
 	tcase_add_test(tcase, a_host_runs_the_loop);
+	tcase_add_test(tcase, a_host_s_loop_waits_for_the_last_task_anywhere);
 	tcase_add_test(tcase, in_an_engine_that_has_joined_a_runtime);
 	tcase_add_test(tcase, closing_with_jobs_that_run);
 	suite_add_tcase(suite, tcase);

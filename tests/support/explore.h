@@ -37,7 +37,7 @@ struct explore_fiber {
 	const void *awaited; /* EXPLORE_WAITING; EXPLORE_SLEEPING: the same, or until chance says that time is
 				up */
 	bool timed_out;
-	unsigned priority;
+	int priority;
 	void (*entry)(void *arg);
 	void *arg;
 };
@@ -65,7 +65,7 @@ static struct {
 	unsigned steps, expected_steps; /* of this run, of the one before */
 	unsigned stay; /* at random: one step in so many switches; 0: by priority */
 	unsigned changes[EXPLORE_MAX_CHANGES]; /* by priority: the steps that lower it */
-	unsigned lowest;
+	int lowest;
 	void (*invariant)(void); /* called at every step; NULL: none */
 	bool failed;
 	char failure[200];
@@ -189,6 +189,9 @@ static inline bool explore_wait(const void *address, bool timed)
 		explore_fail("the scenario itself would wait", __LINE__);
 		return false;
 	}
+	/* Time passes for all: whoever sleeps is behind those that can run. */
+	if (timed)
+		running->priority = explore.lowest--;
 	running->state = timed ? EXPLORE_SLEEPING : EXPLORE_WAITING;
 	running->awaited = address;
 	running->timed_out = false;
@@ -238,6 +241,18 @@ static inline int explore_mutex_lock(const void *mutex)
 	lock->held = true;
 	explore_step();
 	return 0;
+}
+
+static inline int explore_mutex_trylock(const void *mutex)
+{
+	struct explore_lock *lock = explore_lock_of(mutex);
+
+	explore_step();
+	bool held = lock->held;
+
+	lock->held = true;
+	explore_step();
+	return held ? EBUSY : 0;
 }
 
 static inline void explore_let_go(const void *mutex)
@@ -333,7 +348,7 @@ static inline void explore_drop(struct explore_fiber *fiber)
 static inline bool explore_join(void)
 {
 	for (unsigned i = 0; i < explore.count; i++)
-		explore.fibers[i].priority = EXPLORE_MAX_CHANGES + 1 + explore_random(1000);
+		explore.fibers[i].priority = EXPLORE_MAX_CHANGES + 1 + (int)explore_random(1000);
 	explore_switch(explore_choose());
 	for (unsigned i = 0; i < explore.count; i++)
 		if (explore.fibers[i].state != EXPLORE_ENDED)

@@ -13,6 +13,10 @@
 
 #include "support/explore.h"
 
+#undef atomic_load
+#undef atomic_store
+#undef atomic_exchange
+#undef atomic_fetch_add
 #undef atomic_load_explicit
 #undef atomic_store_explicit
 #undef atomic_exchange_explicit
@@ -63,10 +67,16 @@
 #define atomic_compare_exchange_weak_explicit(object, expected, desired, success, failure)                   \
 	EXPLORE_STEPS(EXPLORE_COMPARE_EXCHANGE(object, expected, desired, explore_random(8) == 0))
 
+#define atomic_load(object) atomic_load_explicit(object, memory_order_seq_cst)
+#define atomic_store(object, value) atomic_store_explicit(object, value, memory_order_seq_cst)
+#define atomic_exchange(object, value) atomic_exchange_explicit(object, value, memory_order_seq_cst)
+#define atomic_fetch_add(object, value) atomic_fetch_add_explicit(object, value, memory_order_seq_cst)
+
 /* plant.awk leaves out <assert.h>. */
 #define assert(condition) explore_check(condition)
 
 #define pthread_mutex_lock explore_mutex_lock
+#define pthread_mutex_trylock explore_mutex_trylock
 #define pthread_mutex_unlock explore_mutex_unlock
 #define pthread_cond_wait(cond, mutex) explore_cond_wait(cond, mutex, false)
 #define pthread_cond_timedwait(cond, mutex, until) ((void)(until), explore_cond_wait(cond, mutex, true))

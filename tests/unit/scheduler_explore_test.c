@@ -41,6 +41,7 @@
  * - idle->parked[place] = idle->parked[--idle->parked_count];
  * - atomic_fetch_add_explicit(&idle->state, UNPARKED, memory_order_acq_rel);
  * + pthread_mutex_unlock(&idle->lock);
+ * + assert(idle->parked_count > 0);
  * + idle->parked[place] = idle->parked[--idle->parked_count];
  * + atomic_fetch_add_explicit(&idle->state, UNPARKED, memory_order_acq_rel);
  * + pthread_mutex_lock(&idle->lock);

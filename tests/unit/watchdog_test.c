@@ -283,6 +283,44 @@ START_TEST(two_runtimes_on_two_threads)
 }
 END_TEST
 
+/* Of one runtime: whoever has started them, and whatever it does itself. */
+static int stay_on_two_workers(void *arg)
+{
+	struct rt_task *other = rt_spawn(stay_with_another, arg);
+	struct rt_task *another = rt_spawn(stay_with_another, arg);
+
+	rt_join(other, NULL, RT_FOREVER);
+	return rt_join(another, NULL, RT_FOREVER);
+}
+
+static void *see_both(void *arg)
+{
+	spin_until(*(int *)arg);
+	atomic_store(&staying, 0);
+	return NULL;
+}
+
+static void watch_workers(const struct rt_runtime_ops *ops)
+{
+	struct rt_runtime_options options = {.watchdog = RT_MS(20), .workers = 3};
+	int total = 2;
+	pthread_t seer;
+
+	ck_assert_int_eq(pthread_create(&seer, NULL, see_both, &total), 0);
+	ck_assert_int_eq(rt_run(ops, &options, stay_on_two_workers, &total, "first"), 0);
+	pthread_join(seer, NULL);
+	ck_assert_int_eq(occurrences("watchdog: task stay_with_another (spawned at "), 2);
+}
+
+START_TEST(all_workers_are_watched)
+{
+	redirect();
+	watch_workers(&rt_native);
+	redirect();
+	watch_workers(&rt_stealing);
+}
+END_TEST
+
 /* A signal from elsewhere accuses nobody. */
 static int raise_urgent(void *arg)
 {
@@ -344,6 +382,7 @@ int main(void)
 	tcase_add_test(tcase, no_limit_no_watchdog);
 	tcase_add_test(tcase, start_and_stop_many_times);
 	tcase_add_test(tcase, two_runtimes_on_two_threads);
+	tcase_add_test(tcase, all_workers_are_watched);
 	tcase_add_test(tcase, a_report_leaves_errno_alone);
 	tcase_add_test(tcase, a_signal_that_is_not_its_own_is_nothing);
 	suite_add_tcase(suite, tcase);
