@@ -4,8 +4,16 @@
  * pkg-config --cflags --libs rtlua.
  *
  * An engine is a lua_State with the modules rt, rt.task, rt.time, rt.sync and rt.net, and a
- * runtime that runs its tasks. It belongs to the thread that opens it; every
- * function here is called on that thread.
+ * runtime that runs its tasks. It belongs to the thread that opens it, or to the C task that does, wherever
+ * that runs; every function here that takes a struct rtlua is called there, and not from the engine's own
+ * tasks.
+ *
+ * Where the runtime has several threads, the tasks of one engine run on any of them, but never on two at
+ * once, and so do the C functions that they call: after a function that waits, a C function may be on another
+ * thread, so it must not keep pointers to thread-locals, errno's included, across that, nor hold a mutex. In
+ * the other VMs of the engine, those of rt.parallel(), it may be running at the same time. Between two runs
+ * nothing of the engine runs, and its lua_State is the host's; during rtlua_run(), or while the host's loop
+ * runs, or inside of a runtime that other tasks use, it is not.
  */
 #ifndef RTLUA_H
 #define RTLUA_H
@@ -60,7 +68,9 @@ RT_API int rtlua_open(struct rtlua **lua, const struct rtlua_options *options);
 /*
  * Cancels the tasks that are left, gives them 2 seconds to clean up (not inside of
  * a task), reports failures nobody has taken notice of, and frees everything. Of several
- * engines on a thread each may be closed first. NULL is fine.
+ * engines on a thread each may be closed first. While a task of its own keeps a thread it waits for that to
+ * give way; job VMs whose tasks do not are named and left to themselves, with their threads and the runtime,
+ * which this thread is then rid of. NULL is fine.
  */
 RT_API void rtlua_close(struct rtlua *lua);
 

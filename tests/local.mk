@@ -122,7 +122,7 @@ stress_tests = \
 
 # Host programs: they see the public headers alone.
 embed_tests = tests/embed/chan_test tests/embed/end_test tests/embed/engine_test tests/embed/job_test \
-	tests/embed/report_test
+	tests/embed/report_test tests/embed/shared_test
 embed_cppflags = -I$(top_srcdir)/include $(LUAJIT_CFLAGS) $(LIBEVENT_CFLAGS) $(CHECK_CFLAGS)
 embed_libs = librtlua.la librtcore.la $(LUAJIT_LIBS) $(LIBEVENT_LIBS) $(CHECK_LIBS)
 tests_embed_chan_test_CPPFLAGS = $(embed_cppflags)
@@ -135,6 +135,8 @@ tests_embed_job_test_CPPFLAGS = $(embed_cppflags)
 tests_embed_job_test_LDADD = $(embed_libs)
 tests_embed_report_test_CPPFLAGS = $(embed_cppflags)
 tests_embed_report_test_LDADD = $(embed_libs)
+tests_embed_shared_test_CPPFLAGS = $(embed_cppflags)
+tests_embed_shared_test_LDADD = $(embed_libs)
 
 # The command with one more runtime, for tests/conformance/*.lua.
 tests_conformance_rtlua_SOURCES = $(rtlua_SOURCES) tests/conformance/register_poll.c

@@ -96,8 +96,13 @@ void lua_task_print_stack(struct rt_task *task, FILE *file, int indent)
 
 	if (!lua_task_of(task)->started)
 		return;
+	/* Of a VM that rests in the middle of a C function of its own, which has its turn after this. */
+	void *interrupted = vm->running ? *vm->running : NULL;
+
 	if (lua_cpcall(running ? running : vm->L, print_traceback, &printing) != 0)
 		lua_pop(running ? running : vm->L, 1);
+	if (vm->running)
+		*vm->running = interrupted;
 }
 
 /* Hooks are not called in compiled code: a task that never leaves it is only named. */

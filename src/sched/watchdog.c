@@ -119,8 +119,8 @@ static void accuse(struct watched *watched, uint64_t turn)
 	watched->reported = turn;
 }
 
-/* Turns are odd while a task runs. */
-static void look_at(struct watched *watched, rt_time limit)
+/* Turns are odd while a task runs. True: it is accused now. */
+static bool look_at(struct watched *watched, rt_time limit)
 {
 	uint64_t turn = __atomic_load_n(&watched->self->turns, __ATOMIC_RELAXED);
 
@@ -129,7 +129,9 @@ static void look_at(struct watched *watched, rt_time limit)
 		watched->since = now();
 	} else if (turn % 2 == 1 && turn != watched->reported && now() - watched->since >= limit) {
 		accuse(watched, turn);
+		return true;
 	}
+	return false;
 }
 
 static void *watch(void *arg)
@@ -139,8 +141,11 @@ static void *watch(void *arg)
 
 	while (pause_for(watchdog, interval < SHORTEST_LOOK ? SHORTEST_LOOK : interval)) {
 		pthread_mutex_lock(&watching);
-		for (struct watched *watched = watchdog->threads; watched; watched = watched->next)
-			look_at(watched, watchdog->limit);
+		struct watched *watched = watchdog->threads;
+
+		/* One at a time: two reports at once would be mixed. */
+		while (watched && !look_at(watched, watchdog->limit))
+			watched = watched->next;
 		pthread_mutex_unlock(&watching);
 	}
 	return NULL;

@@ -226,6 +226,25 @@ rt.sleep(0.1)
   t:equal(count, 1)
 end)
 
+rt.test("the watchdog watches every worker", {runtime = "native"}, function(t)
+  for _, options in ipairs {"--runtime=stealing --workers=2", "--runtime=stealing --workers=4", "--runtime=native --workers=2"} do
+    local result = program.script([[
+local rt = require "rt"
+local function compute()
+  local clock = os.clock
+  local start = clock()
+  while clock() - start < 1 do local _ = ("x"):rep(2) end
+end
+local a, b = rt.parallel(compute), rt.parallel(compute)
+a:await()
+b:await()
+]], "--watchdog=0.1 -joff " .. options .. " %s")
+    t:equal(result.code, 0)
+    local _, count = result.stderr:gsub("watchdog: task [^\n]* %(spawned at [^\n]*%.lua:7%) has not given way", "")
+    t:equal(count, 2)
+  end
+end)
+
 rt.test("the watchdog is silent while tasks give way and while they wait", function(t)
   local result = program.script([[
 local rt = require "rt"
