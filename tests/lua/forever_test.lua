@@ -31,8 +31,11 @@ end
 
 -- The process has 2 seconds from the end of main on.
 local function in_time(t, code, options)
-  local before = rt.now()
-  local result = program.script(code, options .. " %s")
+  local before, path = rt.now(), program.file(code, ".lua")
+  -- VMs that are still open at the end are no leaks.
+  local result = program.run(("ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 %s %s %s"):format(
+    program.quote(program.rtlua), options, path))
+  os.remove(path)
   local limit = program.sanitizer == "none" and 8 or 30
   t:ok(rt.now() - before < limit, ("%s: %.1f s"):format(options, rt.now() - before))
   return result
