@@ -387,7 +387,6 @@
 #define task_report_overflow rt__task_report_overflow
 #define task_slept rt__task_slept
 #define task_start rt__task_start
-#define task_suspend rt__task_suspend
 #define task_suspend_unlock rt__task_suspend_unlock
 #define task_wake rt__task_wake
 #define tcp_begin_connect rt__tcp_begin_connect

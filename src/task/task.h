@@ -209,11 +209,18 @@ bool wait_still(struct rt_task *task);
 /* The result: the source's if the event has happened, else -ECANCELED or -ETIMEDOUT, and detached. */
 int wait_end(struct rt_task *task);
 
-/* wait_begin, park until over, wait_end. Suspends. */
-int task_suspend(struct rt_task *task, rt_time deadline);
-
-/* The same for one who has just published the waiter: locked, and unlocked when it returns. Suspends. */
+/*
+ * wait_begin, park until over, wait_end, for one who has just published the waiter: locked, and unlocked
+ * when it returns. Suspends.
+ */
 int task_suspend_unlock(struct rt_task *task, rt_time deadline);
+
+/* The same for one who is not locked. Suspends. */
+static inline int task_suspend(struct rt_task *task, rt_time deadline)
+{
+	rt_runtime_lock(task->home->runtime);
+	return task_suspend_unlock(task, deadline);
+}
 
 /* Publishes task's waiter on the end of target. 0, or -EDEADLK where target waits for task, or will. */
 int task_await(struct rt_task *task, struct rt_task *target);
