@@ -12,11 +12,20 @@ local function module(name, code)
   local file = assert(io.open(path, "w"))
   file:write(code)
   file:close()
-  package.loaded[name] = nil
   return name
 end
 
 loads = {} -- luacheck: ignore: how often each module ran
+
+-- The tests run once on each runtime, in one process: each time as if for the first.
+local own = {}
+for name in pairs(package.loaded) do own[name] = true end
+rt.before_each(function()
+  loads = {}
+  for name in pairs(package.loaded) do
+    if not own[name] then package.loaded[name] = nil end
+  end
+end)
 
 rt.test("a module that waits at its top level", function(t)
   local name = module("waits", [[
