@@ -242,7 +242,7 @@ struct rt_runtime_ops {
 
 	/*
 	 * Makes a runtime for this thread; the library fills in the members of
-	 * struct rt_runtime. Options that it cannot have give -ENOTSUP: a host's event_base; a virtual
+	 * struct rt_runtime, but for shared and workers. Options that it cannot have give -ENOTSUP: a host's event_base; a virtual
 	 * clock without advance() never gets here. It may have fewer workers than asked for, and no
 	 * watchdog, stack size or seed concerns it.
 	 *

@@ -214,6 +214,17 @@ static void inherit(struct fiber_task *task, const struct rt_task *spawner)
 	task->locals = locals ? locals_share(locals) : NULL;
 }
 
+/* What destructors set in turn is destroyed as well, but outside of the task, where none can be set. */
+static void clear_locals(struct fiber_task *task)
+{
+	locals_clear(&task->locals);
+	if (!task->locals)
+		return;
+	self_get()->task = NULL;
+	locals_clear(&task->locals);
+	self_get()->task = &task->task;
+}
+
 static void entry(void *arg)
 {
 	struct fiber_task *task = arg;
@@ -222,7 +233,7 @@ static void entry(void *arg)
 	int result = task->fn(task->arg);
 
 	if (task->locals)
-		locals_clear(&task->locals);
+		clear_locals(task);
 	task_finish(&task->task, result);
 	fiber_switch_last(&task->fiber, &self_get()->thread);
 }

@@ -430,14 +430,19 @@ static int check_fake(void *arg)
 	return *(int *)arg;
 }
 
-/* The library's part of the memory holds anything; the runtime's own follows it. */
+/* The library's part of the memory holds anything, but for what create() sets; the runtime's own follows it. */
 static int untidy_create(struct rt_runtime **runtime, const struct rt_runtime_options *options)
 {
 	int err = rt_native.create(runtime, options);
 
-	if (err == 0)
-		memset(*runtime, 0xa5, sizeof **runtime);
-	return err;
+	if (err < 0)
+		return err;
+	unsigned workers = (*runtime)->workers;
+
+	memset(*runtime, 0xa5, sizeof **runtime);
+	(*runtime)->shared = false;
+	(*runtime)->workers = workers;
+	return 0;
 }
 
 static void ignore_info(const struct rt_task_info *info, void *arg)
