@@ -272,7 +272,9 @@ rt.test("every kind of wait is a cancellation point", function(t)
     end
     task:cancel()
     local ok, err = task:join(30)
-    if ok ~= false or err ~= rt.cancelled then error(("%s: %s, %s"):format(name, ok, err)) end
+    -- With several threads the answer may be there before the wait begins: it beats the cancellation.
+    local answered = name == "resolve" and ok
+    if not answered and (ok ~= false or err ~= rt.cancelled) then error(("%s: %s, %s"):format(name, ok, err)) end
   end
   sleeper:cancel()
   sleeper:join()
