@@ -324,13 +324,13 @@ RT_API struct rt_runtime *rt_runtime_current(void);
  */
 static inline void rt_runtime_lock(struct rt_runtime *runtime)
 {
-	if (runtime->shared)
+	if (__builtin_expect(runtime->shared, 0))
 		pthread_mutex_lock(&runtime->lock);
 }
 
 static inline void rt_runtime_unlock(struct rt_runtime *runtime)
 {
-	if (runtime->shared)
+	if (__builtin_expect(runtime->shared, 0))
 		pthread_mutex_unlock(&runtime->lock);
 }
 

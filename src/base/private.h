@@ -306,6 +306,7 @@
 #define scope_end_leave rt__scope_end_leave
 #define self_choose rt__self_choose
 #define self_get rt__self_get
+#define self_of_thread rt__self_of_thread
 #define semaphore_acquire_case rt__semaphore_acquire_case
 #define shared_chan_create rt__shared_chan_create
 #define shared_chan_hold rt__shared_chan_hold
@@ -374,6 +375,7 @@
 #define task_cancel rt__task_cancel
 #define task_current_id rt__task_current_id
 #define task_end_case rt__task_end_case
+#define task_fetch rt__task_fetch
 #define task_finish rt__task_finish
 #define task_forget_joiners rt__task_forget_joiners
 #define task_groups_add rt__task_groups_add
@@ -442,7 +444,7 @@
 #define wait_still rt__wait_still
 #define wait_wake rt__wait_wake
 #define watch_await rt__watch_await
-#define watch_change rt__watch_change
+#define watch_change_shared rt__watch_change_shared
 #define watch_finish rt__watch_finish
 #define watch_init rt__watch_init
 #define watch_set rt__watch_set

@@ -52,7 +52,7 @@ static void settle(struct rt_watch *watch, uint32_t seen)
 	watch_change(watch, seen, 0, seen & RT_CLOSED ? RT_DRAINED : RT_DRAINED | RT_READ);
 }
 
-ssize_t tcp_try_read(struct rt_tcp *tcp, void *buf, size_t size)
+static inline ssize_t try_read(struct rt_tcp *tcp, void *buf, size_t size)
 {
 	struct rt_watch *watch = &tcp->watch;
 
@@ -79,6 +79,11 @@ ssize_t tcp_try_read(struct rt_tcp *tcp, void *buf, size_t size)
 	return got;
 }
 
+ssize_t tcp_try_read(struct rt_tcp *tcp, void *buf, size_t size)
+{
+	return try_read(tcp, buf, size);
+}
+
 static ssize_t send_parts(int fd, struct iovec *parts, size_t count)
 {
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
@@ -88,7 +93,7 @@ static ssize_t send_parts(int fd, struct iovec *parts, size_t count)
 	return sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
-ssize_t tcp_try_writev(struct rt_tcp *tcp, struct iovec *parts, size_t count)
+static inline ssize_t try_write(struct rt_tcp *tcp, struct iovec *parts, size_t count)
 {
 	struct rt_watch *watch = &tcp->watch;
 
@@ -114,9 +119,14 @@ ssize_t tcp_try_writev(struct rt_tcp *tcp, struct iovec *parts, size_t count)
 	return sent;
 }
 
+ssize_t tcp_try_writev(struct rt_tcp *tcp, struct iovec *parts, size_t count)
+{
+	return try_write(tcp, parts, count);
+}
+
 ssize_t tcp_try_write(struct rt_tcp *tcp, const void *buf, size_t size)
 {
-	return tcp_try_writev(tcp, &(struct iovec){(void *)buf, size}, 1);
+	return try_write(tcp, &(struct iovec){(void *)buf, size}, 1);
 }
 
 int tcp_begin_connect(struct rt_tcp *tcp, const struct rt_addr *addr)
@@ -213,19 +223,23 @@ int rt_tcp_connect_addr(struct rt_tcp **tcp, const struct rt_addr *addr, rt_time
 	return connect_with(tcp, connect_addr, addr, deadline);
 }
 
-/* Another thread may have destroyed it in the middle of the operation. */
-static void release(struct rt_tcp *tcp)
+static void free_destroyed(struct rt_tcp *tcp)
 {
-	if (!hold_end(&tcp->u.hold))
-		return;
 	tcp_finish(tcp);
 	free(tcp);
+}
+
+/* Another task may have destroyed it in the middle of the operation. */
+static inline void release(struct rt_tcp *tcp)
+{
+	if (__builtin_expect(hold_end(&tcp->u.hold), 0))
+		free_destroyed(tcp);
 }
 
 static ssize_t read_some(struct rt_tcp *tcp, void *buf, size_t size, rt_time deadline)
 {
 	for (;;) {
-		ssize_t got = tcp_try_read(tcp, buf, size);
+		ssize_t got = try_read(tcp, buf, size);
 
 		if (got != -EAGAIN)
 			return got;

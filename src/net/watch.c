@@ -16,7 +16,7 @@ void watch_init(struct rt_watch *watch, int fd)
 }
 
 /* Without other threads this is a load and a store. */
-static bool replace(struct rt_watch *watch, uint32_t *from, uint32_t to)
+static inline bool replace(struct rt_watch *watch, uint32_t *from, uint32_t to)
 {
 	if (self_is_shared())
 		return __atomic_compare_exchange_n(&watch->ready, from, to, false, __ATOMIC_ACQ_REL,
@@ -25,7 +25,7 @@ static bool replace(struct rt_watch *watch, uint32_t *from, uint32_t to)
 	return true;
 }
 
-void watch_change(struct rt_watch *watch, uint32_t seen, uint32_t set, uint32_t clear)
+void watch_change_shared(struct rt_watch *watch, uint32_t seen, uint32_t set, uint32_t clear)
 {
 	uint32_t now = watch_look(watch);
 
@@ -124,10 +124,8 @@ static void describe(const struct task_wait *wait, char *text, size_t size)
 static const struct wait_kind reading = {"readable", stop_reading, describe};
 static const struct wait_kind writing = {"writable", stop_writing, describe};
 
-static int ensure_registered(struct rt_watch *watch)
+static int ensure_registered(struct rt_runtime *runtime, struct rt_watch *watch)
 {
-	struct rt_runtime *runtime = self_get()->runtime;
-
 	if (watch->registered)
 		return 0;
 	int err = runtime->ops->watch(runtime, watch);
@@ -136,7 +134,9 @@ static int ensure_registered(struct rt_watch *watch)
 	return err;
 }
 
-static int await(struct rt_watch *watch, int direction, struct rt_task *task)
+/* Locked. */
+static inline int await(struct rt_runtime *runtime, struct rt_watch *watch, int direction,
+			struct rt_task *task)
 {
 	struct rt_waiter **slot = direction == RT_READ ? &watch->reader : &watch->writer;
 	uint32_t ready = watch_look(watch);
@@ -149,23 +149,25 @@ static int await(struct rt_watch *watch, int direction, struct rt_task *task)
 		task_publish_turn(task);
 		return 0;
 	}
-	int err = ensure_registered(watch);
+	int err = ensure_registered(runtime, watch);
 
 	if (err < 0)
 		return err;
 	wait_prepare(task, direction == RT_READ ? &reading : &writing, watch);
 	task->wait.waiter.wake = woken;
 	*slot = &task->wait.waiter;
-	self_get()->runtime->watching++;
+	runtime->watching++;
 	return 0;
 }
 
 int watch_await(struct rt_watch *watch, int direction, struct rt_task *task)
 {
-	struct rt_runtime *runtime = self_lock();
-	int err = await(watch, direction, task);
+	struct rt_runtime *runtime = task->home->runtime;
 
-	self_unlock(runtime);
+	rt_runtime_lock(runtime);
+	int err = await(runtime, watch, direction, task);
+
+	rt_runtime_unlock(runtime);
 	return err;
 }
 
@@ -175,9 +177,13 @@ int watch_wait(struct rt_watch *watch, int direction, rt_time deadline)
 
 	if (!task)
 		return -EPERM;
-	int err = watch_await(watch, direction, task);
+	struct rt_runtime *runtime = task->home->runtime;
 
-	if (err < 0)
-		return err;
-	return task_suspend(task, deadline);
+	rt_runtime_lock(runtime);
+	int err = await(runtime, watch, direction, task);
+
+	if (err == 0)
+		return task_suspend_unlock(task, deadline);
+	rt_runtime_unlock(runtime);
+	return err;
 }

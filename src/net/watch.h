@@ -44,14 +44,26 @@ static inline void hold_destroy(struct hold *hold)
 	hold_add(hold, HOLD_DESTROYED + 1);
 }
 
-/* What is known of readiness before a try; for watch_clear() after it. */
+/* What is known of readiness before a try; for watch_change() after it. */
 static inline uint32_t watch_look(const struct rt_watch *watch)
 {
 	return __atomic_load_n(&watch->ready, __ATOMIC_ACQUIRE);
 }
 
-/* Sets bits, and clears others, unless an event has come since: that is news of its own. */
-void watch_change(struct rt_watch *watch, uint32_t seen, uint32_t set, uint32_t clear);
+/* watch_change() where other threads may tell of events at any moment. */
+void watch_change_shared(struct rt_watch *watch, uint32_t seen, uint32_t set, uint32_t clear);
+
+/*
+ * After a try: sets bits, and clears others, unless an event has come since that is news of its own. Without
+ * other threads none has.
+ */
+static inline void watch_change(struct rt_watch *watch, uint32_t seen, uint32_t set, uint32_t clear)
+{
+	if (self_is_shared())
+		watch_change_shared(watch, seen, set, clear);
+	else
+		watch->ready = (seen | set) & ~clear;
+}
 
 /* Sets bits, whatever has come meanwhile. */
 void watch_set(struct rt_watch *watch, uint32_t bits);

@@ -6,7 +6,7 @@
 #include "runtime/worker.h"
 
 #include "base/list.h"
-#include "task/self.h"
+#include "task/task.h"
 
 /* How many runnables run before the reactor is asked for news. */
 enum { BATCH = 64 };
@@ -65,6 +65,8 @@ void worker_run_batch(struct worker *worker)
 
 		if (!next)
 			return;
+		if (worker->ready.head)
+			task_fetch(worker->ready.head);
 		next->run(next);
 	}
 }

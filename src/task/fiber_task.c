@@ -78,6 +78,21 @@ static void resume(struct rt_task *task)
 	self->fiber = outer;
 }
 
+/* The frames that are returned to first, and the task's own data. */
+static void fetch(const struct rt_task *task)
+{
+	enum { LINE = 64 };
+	const char *sp = fiber_task(task)->fiber.sp;
+
+	__builtin_prefetch(sp);
+	__builtin_prefetch(sp + LINE);
+	__builtin_prefetch(sp + 2 * LINE);
+	__builtin_prefetch(sp + 3 * LINE);
+	__builtin_prefetch(sp + 4 * LINE);
+	__builtin_prefetch(sp + 5 * LINE);
+	__builtin_prefetch(task->wait.source);
+}
+
 static int park(struct rt_task *task)
 {
 	struct fiber_task *self = fiber_task(task);
@@ -181,6 +196,7 @@ struct rt_task *fiber_task_next(const struct rt_task *task)
 
 static const struct task_ops fiber_task_ops = {
 	.resume = resume,
+	.fetch = fetch,
 	.park = park,
 	.ended = ended,
 	.ended_locked = true,

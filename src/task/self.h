@@ -24,8 +24,24 @@ struct self {
 	uint64_t random; /* the state of chance */
 };
 
-/* Never keep the pointer across a suspension: the thread may be another. */
+extern __thread struct self self_of_thread; /* for self_get() alone */
+
+/*
+ * Never keep the pointer across a suspension: the thread may be another. Compilers compute a thread-local's
+ * address once per function, across a switch; so they may not know what this does.
+ */
+#if defined(__x86_64__) && defined(__LP64__)
+static inline struct self *self_get(void)
+{
+	struct self *self;
+
+	/* initial-exec: no call into the dynamic linker, also in a loaded module. */
+	__asm__ volatile("movq rt__self_of_thread@gottpoff(%%rip), %0\n\taddq %%fs:0, %0" : "=r"(self) : : "cc");
+	return self;
+}
+#else
 struct self *self_get(void);
+#endif
 
 /* A number below count: the one place where chance comes in. */
 unsigned self_choose(unsigned count);
@@ -57,7 +73,7 @@ static inline bool self_is_shared(void)
 {
 	const struct rt_runtime *runtime = self_get()->runtime;
 
-	return runtime && runtime->shared;
+	return runtime && __builtin_expect(runtime->shared, 0);
 }
 
 /* Locks the runtime of this thread, if there is one, and returns it. For self_unlock(). */

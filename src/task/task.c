@@ -16,7 +16,7 @@ static bool move(struct rt_task *task, enum task_state from, enum task_state to)
 {
 	uint8_t expected = (uint8_t)from;
 
-	if (!task->home->runtime->shared) {
+	if (__builtin_expect(!task->home->runtime->shared, 1)) {
 		if (task->state != from)
 			return false;
 		task->state = (uint8_t)to;
@@ -88,6 +88,15 @@ static void run(struct rt_runnable *runnable)
 	}
 	set_state(task, TASK_SCHEDULED);
 	schedule(task);
+}
+
+void task_fetch(const struct rt_runnable *runnable)
+{
+	const struct rt_task *task = container_of(runnable, struct rt_task, runnable);
+
+	__builtin_prefetch(runnable->next, 1);
+	if (runnable->run == run && task->home->ops->fetch)
+		task->home->ops->fetch(task);
 }
 
 void task_init(struct rt_task *task, const struct task_home *home)

@@ -63,6 +63,8 @@ struct task_wait {
 struct task_ops {
 	/* Runs the task until it parks or ends; on the scheduler's stack. */
 	void (*resume)(struct rt_task *task);
+	/* Has the memory that resume() touches first brought into the cache, without waiting. May be NULL. */
+	void (*fetch)(const struct rt_task *task);
 	/* Leaves the task's stack; returns 0 when it is resumed, or -errno at once if it cannot be left. */
 	int (*park)(struct rt_task *task);
 	/* The task is DONE and off its stack, joiners are woken. */
@@ -141,6 +143,9 @@ void task_start(struct rt_task *task);
 /* Its two halves. From the first one on it counts in its runtime; locked. The second one not. */
 void task_admit(struct rt_task *task);
 void task_launch(struct rt_task *task);
+
+/* Before what is scheduled runs: has the memory that it touches first brought into the cache. */
+void task_fetch(const struct rt_runnable *runnable);
 
 /* To be called by the task itself as its last act, before it leaves its stack for good. */
 void task_finish(struct rt_task *task, int result);

@@ -141,7 +141,7 @@ int wait_end(struct rt_task *task)
 }
 
 /* What wait_end() gives, if the wait is over; else WAIT_PENDING. */
-static int try_to_end(struct rt_task *task)
+static inline __attribute__((always_inline)) int try_to_end(struct rt_task *task)
 {
 	struct rt_runtime *runtime = task->home->runtime;
 
