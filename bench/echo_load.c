@@ -8,7 +8,9 @@
  * time and memory are those of the process given with --pid; CPU time is taken
  * over the load alone, not over opening and closing.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -135,8 +137,12 @@ static uint64_t server_cpu(const struct load *load)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/* smaps_rollup is exact; the counters in statm lag behind by some pages per thread. */
-static long server_rss_kb(const struct load *load)
+/*
+ * Resident memory, without the pages of files: which code and tables of the libraries it has
+ * come by has nothing to do with how many connections there are. smaps_rollup is exact; the counters in
+ * status lag behind by some pages per thread.
+ */
+static long server_memory_kb(const struct load *load)
 {
 	char path[64], line[256];
 	long kb = -1;
@@ -147,10 +153,10 @@ static long server_rss_kb(const struct load *load)
 	if (!file)
 		die(path);
 	while (kb < 0 && fgets(line, sizeof line, file))
-		sscanf(line, "Rss: %ld", &kb);
+		sscanf(line, "Anonymous: %ld", &kb);
 	fclose(file);
 	if (kb < 0)
-		fail("no Rss in smaps_rollup");
+		fail("no Anonymous in smaps_rollup");
 	return kb;
 }
 
@@ -317,7 +323,7 @@ static void measure_load(struct load *load)
 }
 
 /* Asks the server to collect its garbage, which all but the Lua one only echo. */
-static long settled_rss_kb(struct load *load)
+static long settled_memory_kb(struct load *load)
 {
 	int fd = load->clients[0].fd;
 	char buf[8];
@@ -327,7 +333,7 @@ static long settled_rss_kb(struct load *load)
 	if (receive_within_patience(fd, buf, sizeof buf) != 3 || memcmp(buf, "gc\n", 3) != 0)
 		fail("the answer differs from the message");
 	usleep(SETTLE_US);
-	return server_rss_kb(load);
+	return server_memory_kb(load);
 }
 
 static void measure_idle(struct load *load)
@@ -336,10 +342,10 @@ static void measure_idle(struct load *load)
 	long before, after;
 
 	open_clients(load, 0, 1);
-	before = settled_rss_kb(load);
+	before = settled_memory_kb(load);
 	open_clients(load, 1, count);
-	after = settled_rss_kb(load);
-	printf("connections=%u\nrss_before_kb=%ld\nrss_after_kb=%ld\n", count, before, after);
+	after = settled_memory_kb(load);
+	printf("connections=%u\nmemory_before_kb=%ld\nmemory_after_kb=%ld\n", count, before, after);
 	printf("bytes=%.0f\n", (double)(after - before) * 1024 / (count > 1 ? count - 1 : 1));
 }
 

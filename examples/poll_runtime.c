@@ -217,22 +217,34 @@ static void *work(void *arg)
 	return NULL;
 }
 
+/* From its beginning: in the middle of glibc's pthread_detach() a thread that ends may be gone. */
+static int start_detached(void *(*fn)(void *), void *arg)
+{
+	pthread_attr_t detached;
+	pthread_t thread;
+
+	pthread_attr_init(&detached);
+	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+	int err = pthread_create(&thread, &detached, fn, arg);
+
+	pthread_attr_destroy(&detached);
+	return err;
+}
+
 static int offload(struct rt_runtime *runtime, struct rt_job *job)
 {
 	struct errand *errand = malloc(sizeof *errand);
-	pthread_t thread;
 
 	if (!errand)
 		return -ENOMEM;
 	*errand = (struct errand){{.run = finish}, poller(runtime), job};
-	int err = pthread_create(&thread, NULL, work, errand);
+	int err = start_detached(work, errand);
 
 	if (err != 0) {
 		free(errand);
 		return -err;
 	}
-	pthread_detach(thread);
-	errand->self->jobs++;
+	poller(runtime)->jobs++;
 	return 0;
 }
 
@@ -316,7 +328,7 @@ static void destroy(struct rt_runtime *runtime)
 		run_scheduled(self, true);
 	}
 	for (size_t i = 1; i < self->count; i++)
-		self->watches[i]->registered = false;
+		self->watches[i]->ready &= ~(uint32_t)RT_REGISTERED;
 	close(self->wake_fd);
 	pthread_mutex_destroy(&self->lock);
 	free(self->watches);

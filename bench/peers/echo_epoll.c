@@ -6,7 +6,9 @@
  * buffer has drained the socket, so none follows to see EAGAIN, unless the peer
  * has closed its side: then the end of the stream is still to be read.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdbool.h>

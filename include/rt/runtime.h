@@ -153,8 +153,10 @@ enum {
 	RT_DRAINED = 8,
 	/* The library's: nobody waits for it any more. */
 	RT_FINISHED = 16,
+	/* The library's: watch() has succeeded. destroy() clears it. */
+	RT_REGISTERED = 32,
 	/* The bits from here on count events, so that no one of them can be overlooked. */
-	RT_EVENT = 32,
+	RT_EVENT = 64,
 };
 
 enum { RT_WATCH_WORDS = 16 };
@@ -170,10 +172,9 @@ enum { RT_WATCH_WORDS = 16 };
 struct rt_watch {
 	int fd;
 	uint32_t ready;
-	bool registered; /* watch() has succeeded */
 	struct rt_waiter *reader;
 	struct rt_waiter *writer;
-	uint64_t registration[RT_WATCH_WORDS]; /* the runtime's own, as long as registered */
+	uint64_t registration[RT_WATCH_WORDS]; /* the runtime's own, as long as RT_REGISTERED is set */
 };
 
 /*
@@ -242,12 +243,12 @@ struct rt_runtime_ops {
 
 	/*
 	 * Makes a runtime for this thread; the library fills in the members of
-	 * struct rt_runtime, but for shared and workers. Options that it cannot have give -ENOTSUP: a host's event_base; a virtual
-	 * clock without advance() never gets here. It may have fewer workers than asked for, and no
-	 * watchdog, stack size or seed concerns it.
+	 * struct rt_runtime, but for shared and workers. Options that it cannot have give -ENOTSUP: a host's
+	 * event_base; a virtual clock without advance() never gets here. It may have fewer workers than asked
+	 * for, and no watchdog, stack size or seed concerns it.
 	 *
 	 * destroy() is called with no task left that will run, and with no runtime on this thread any more.
-	 * What is still scheduled is dropped; descriptors that are still watched become unregistered; a job
+	 * What is still scheduled is dropped; descriptors that are still watched lose RT_REGISTERED; a job
 	 * that is under way is waited for, or done() on its own thread later, each exactly once, and those
 	 * that have not begun need not be worked.
 	 */

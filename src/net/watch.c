@@ -11,7 +11,6 @@ void watch_init(struct rt_watch *watch, int fd)
 {
 	watch->fd = fd;
 	watch->ready = RT_READ | RT_WRITE;
-	watch->registered = false;
 	watch->reader = watch->writer = NULL;
 }
 
@@ -33,12 +32,17 @@ void watch_change_shared(struct rt_watch *watch, uint32_t seen, uint32_t set, ui
 		;
 }
 
-void watch_set(struct rt_watch *watch, uint32_t bits)
+static void set_and_clear(struct rt_watch *watch, uint32_t set, uint32_t clear)
 {
 	uint32_t now = watch_look(watch);
 
-	while (!replace(watch, &now, now | bits))
+	while (!replace(watch, &now, (now | set) & ~clear))
 		;
+}
+
+void watch_set(struct rt_watch *watch, uint32_t bits)
+{
+	set_and_clear(watch, bits, 0);
 }
 
 static void wake(struct rt_waiter **slot)
@@ -84,10 +88,9 @@ static void stop(struct rt_waiter **slot, int result)
 void watch_finish(struct rt_watch *watch)
 {
 	struct rt_runtime *runtime = self_lock();
-	bool registered = watch->registered;
+	bool registered = watch_look(watch) & RT_REGISTERED;
 
-	watch_set(watch, RT_FINISHED);
-	watch->registered = false;
+	set_and_clear(watch, RT_FINISHED, RT_REGISTERED);
 	self_unlock(runtime);
 	/* Not locked: it may wait for a thread that is just telling of an event. */
 	if (registered && runtime)
@@ -126,11 +129,12 @@ static const struct wait_kind writing = {"writable", stop_writing, describe};
 
 static int ensure_registered(struct rt_runtime *runtime, struct rt_watch *watch)
 {
-	if (watch->registered)
+	if (watch_look(watch) & RT_REGISTERED)
 		return 0;
 	int err = runtime->ops->watch(runtime, watch);
 
-	watch->registered = err == 0;
+	if (err == 0)
+		watch_set(watch, RT_REGISTERED);
 	return err;
 }
 

@@ -376,7 +376,7 @@ static void forget_watches(struct reactor *reactor)
 
 	while (event_base_foreach_event(reactor->base, find_watch, &watch)) {
 		reactor_unwatch(reactor, watch);
-		watch->registered = false;
+		watch->ready &= ~(uint32_t)RT_REGISTERED;
 	}
 }
 

@@ -36,7 +36,10 @@ static inline struct self *self_get(void)
 	struct self *self;
 
 	/* initial-exec: no call into the dynamic linker, also in a loaded module. */
-	__asm__ volatile("movq rt__self_of_thread@gottpoff(%%rip), %0\n\taddq %%fs:0, %0" : "=r"(self) : : "cc");
+	__asm__ volatile("movq rt__self_of_thread@gottpoff(%%rip), %0\n\taddq %%fs:0, %0"
+			 : "=r"(self)
+			 :
+			 : "cc");
 	return self;
 }
 #else

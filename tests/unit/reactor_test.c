@@ -147,11 +147,11 @@ START_TEST(destroying_forgets_the_watches)
 	for (int i = 0; i < 3; i++) {
 		watches[i] = watch_of(eventfd(0, EFD_NONBLOCK));
 		ck_assert_int_eq(reactor_watch(reactor, &watches[i]), 0);
-		watches[i].registered = true;
+		watches[i].ready |= RT_REGISTERED;
 	}
 	reactor_destroy(reactor);
 	for (int i = 0; i < 3; i++) {
-		ck_assert(!watches[i].registered);
+		ck_assert(!(watches[i].ready & RT_REGISTERED));
 		close(watches[i].fd);
 	}
 	reactor_destroy(NULL);

@@ -430,7 +430,8 @@ static int check_fake(void *arg)
 	return *(int *)arg;
 }
 
-/* The library's part of the memory holds anything, but for what create() sets; the runtime's own follows it. */
+/* The library's part of the memory holds anything, but for what create() sets; the runtime's own follows it.
+ */
 static int untidy_create(struct rt_runtime **runtime, const struct rt_runtime_options *options)
 {
 	int err = rt_native.create(runtime, options);
