@@ -7,6 +7,7 @@ bench_programs = \
 	bench/cores \
 	bench/delay \
 	bench/echo_epoll \
+	bench/echo_libevent \
 	bench/echo_load \
 	bench/echo_tcp \
 	bench/park \
@@ -23,6 +24,8 @@ bench_cores_LDADD = librtcore.la
 bench_delay_LDADD = librtcore.la
 bench_echo_epoll_SOURCES = bench/peers/echo_epoll.c
 bench_echo_epoll_LDADD =
+bench_echo_libevent_SOURCES = bench/peers/echo_libevent.c
+bench_echo_libevent_LDADD = $(LIBEVENT_LIBS)
 bench_echo_load_LDADD =
 bench_echo_tcp_LDADD = librtcore.la
 bench_park_LDADD = librtcore.la

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Our echo servers in C and in Lua against raw epoll. Run by ./dev bench echo; --help tells more.
+# Our echo servers in C and in Lua, and one on bare libevent, against raw epoll. Run by ./dev bench echo; --help tells more.
 
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
 # shellcheck source=bench/lib.sh
@@ -12,16 +12,16 @@ usage: run-echo.sh [--quick] [--rounds N] [--seconds S] [--only SERVERS]
   --quick         a short run: less exact
   --rounds N      rounds per number of connections (31); every server has a turn in each
   --seconds S     the length of a turn (0.3); short and many is steadier than long and few
-  --only SERVERS  which of epoll,c,lua (all); epoll always runs
+  --only SERVERS  which of epoll,libevent,c,lua (all); epoll always runs
 environment:
   RTLUA      the rtlua binary
-  BENCH      the folder with the built echo_load, echo_epoll and echo_tcp
+  BENCH      the folder with the built echo_load, echo_epoll, echo_libevent and echo_tcp
   BENCH_SRC  the folder of echo_tcp.lua (this script's)
 END
 }
 
 # Of connections; "=": all messages are the same, which spares Lua making a new string of each.
-rounds=31 seconds=0.3 idle=10000 counts="64 1000 64= 1000=" traced="5000 25000" only=epoll,c,lua
+rounds=31 seconds=0.3 idle=10000 counts="64 1000 64= 1000=" traced="5000 25000" only=epoll,libevent,c,lua
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) rounds=7 seconds=0.2 traced="2000 8000" ;;
@@ -36,7 +36,7 @@ done
 
 : "${BENCH:?names the folder with the built bench programs}" "${BENCH_SRC:=$here}"
 servers=
-for name in epoll c lua; do
+for name in epoll libevent c lua; do
   case ,$only, in *,$name,*) servers="$servers $name" ;; esac
 done
 need_program "$BENCH/echo_load"
@@ -61,13 +61,13 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 title() {
-  case $1 in epoll) echo "raw epoll" ;; c) echo "ours, C" ;; lua) echo "ours, Lua" ;; esac
+  case $1 in epoll) echo "raw epoll" ;; libevent) echo "libevent" ;; c) echo "ours, C" ;; lua) echo "ours, Lua" ;; esac
 }
 
 # Sets command to the one that runs the server.
 command_of() {
   case $1 in
-    epoll) command=("$BENCH/echo_epoll") ;;
+    epoll | libevent) command=("$BENCH/echo_$1") ;;
     c) command=("$BENCH/echo_tcp") ;;
     lua) command=("${RTLUA:?names the rtlua binary}" "$BENCH_SRC/echo_tcp.lua") ;;
   esac
