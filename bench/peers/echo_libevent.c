@@ -63,7 +63,8 @@ static void accept_all(evutil_socket_t listener, short what, void *arg)
 
 		if (!event)
 			die("echo_libevent: malloc");
-		event_assign(event, base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, echo, event);
+		event_assign(event, base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, echo,
+			     event);
 		if (event_add(event, NULL) < 0)
 			die("echo_libevent: event_add");
 	}
