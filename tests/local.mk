@@ -11,6 +11,7 @@ unit_tests = \
 	tests/unit/cancel_test \
 	tests/unit/chan_test \
 	tests/unit/clock_test \
+	tests/unit/crew_test \
 	tests/unit/deadlock_test \
 	tests/unit/dump_stack_test \
 	tests/unit/dump_test \

@@ -153,7 +153,7 @@ enum {
 	RT_DRAINED = 8,
 	/* The library's: nobody waits for it any more. */
 	RT_FINISHED = 16,
-	/* The library's: watch() has succeeded. destroy() clears it. */
+	/* The library's: watch() has succeeded, and unwatch() is due. A runtime's destroy() clears it. */
 	RT_REGISTERED = 32,
 	/* The bits from here on count events, so that no one of them can be overlooked. */
 	RT_EVENT = 64,
@@ -174,7 +174,7 @@ struct rt_watch {
 	uint32_t ready;
 	struct rt_waiter *reader;
 	struct rt_waiter *writer;
-	uint64_t registration[RT_WATCH_WORDS]; /* the runtime's own, as long as RT_REGISTERED is set */
+	uint64_t registration[RT_WATCH_WORDS]; /* the runtime's own, from watch() to unwatch() */
 };
 
 /*

@@ -62,6 +62,7 @@
 #define crew_open rt__crew_open
 #define crew_pause rt__crew_pause
 #define crew_rest rt__crew_rest
+#define crew_rests_in_task rt__crew_rests_in_task
 #define crew_resume rt__crew_resume
 #define crew_start rt__crew_start
 #define decode_open rt__decode_open

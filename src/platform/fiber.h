@@ -5,7 +5,7 @@
  * The switch saves what the ABI has a callee save, without the floating-point
  * control words, which are the thread's. It tells ASan, TSan and valgrind. After
  * a switch the thread may be another: read thread-locals and errno only through
- * functions that the compiler cannot inline.
+ * what the compiler cannot look into (self_get(), error_last()).
  */
 #ifndef RT_FIBER_H
 #define RT_FIBER_H

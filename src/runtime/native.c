@@ -111,7 +111,8 @@ static bool is_deadlock(struct native *self)
 	if (!self->crew)
 		return !anybody_has_something(self);
 	int busy = crew_pause(self->crew, true, RT_MS(1));
-	bool dead = busy == 0 && !anybody_has_something(self) && !can_wake(self);
+	bool dead = busy == 0 && !crew_rests_in_task(self->crew) && !anybody_has_something(self) &&
+		    !can_wake(self);
 
 	crew_resume(self->crew);
 	return dead;

@@ -41,7 +41,8 @@ static bool is_deadlock(struct stealing *self)
 	if (!all_sleep(self) || stealing_has_anything(self) || stealing_can_wake(self))
 		return false;
 	int busy = crew_pause(self->crew, true, RT_MS(1));
-	bool dead = busy == 0 && !stealing_has_anything(self) && !stealing_can_wake(self);
+	bool dead = busy == 0 && !crew_rests_in_task(self->crew) && !stealing_has_anything(self) &&
+		    !stealing_can_wake(self);
 
 	crew_resume(self->crew);
 	return dead;

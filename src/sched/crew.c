@@ -25,6 +25,7 @@ struct crew {
 	bool closed; /* under the lock, as is the rest */
 	bool quit;
 	unsigned working;
+	unsigned claiming; /* of those that are at work: they rest until it is their turn */
 	struct member members[];
 };
 
@@ -141,12 +142,16 @@ static void alert_all(struct crew *crew)
  */
 static bool claim(struct crew *crew, bool at_work)
 {
-	if (at_work)
+	if (at_work) {
+		crew->claiming++;
 		end_work(crew);
+	}
 	while (atomic_load(&crew->must_rest) && !crew->closed)
 		pthread_cond_wait(&crew->change, &crew->lock);
-	if (at_work)
+	if (at_work) {
+		crew->claiming--;
 		crew->working++;
+	}
 	if (crew->closed)
 		return false;
 	atomic_store(&crew->must_rest, true);
@@ -186,6 +191,15 @@ int crew_pause(struct crew *crew, bool at_work, rt_time limit)
 	else if (at_work)
 		return -EBUSY;
 	return await_rest(crew, at_work, limit);
+}
+
+bool crew_rests_in_task(struct crew *crew)
+{
+	pthread_mutex_lock(&crew->lock);
+	bool rests = crew->claiming > 0;
+
+	pthread_mutex_unlock(&crew->lock);
+	return rests;
 }
 
 void crew_resume(struct crew *crew)

@@ -58,6 +58,12 @@ bool crew_rest(struct crew *crew);
 int crew_pause(struct crew *crew, bool at_work, rt_time limit);
 void crew_resume(struct crew *crew);
 
+/*
+ * Between them: whether one of those that rest does so in the middle of a task, which goes on by itself,
+ * though nothing that can be seen from outside would bring that about.
+ */
+bool crew_rests_in_task(struct crew *crew);
+
 /* Ends the threads, which must be at rest. NULL is fine. */
 void crew_destroy(struct crew *crew);
 

@@ -207,6 +207,12 @@ int crew_pause(struct crew *crew, bool at_work, rt_time limit)
 	return -EBUSY;
 }
 
+bool crew_rests_in_task(struct crew *crew)
+{
+	(void)crew;
+	return false;
+}
+
 void crew_resume(struct crew *crew)
 {
 	(void)crew;
