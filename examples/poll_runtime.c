@@ -223,10 +223,12 @@ static int start_detached(void *(*fn)(void *), void *arg)
 	pthread_attr_t detached;
 	pthread_t thread;
 
-	pthread_attr_init(&detached);
-	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-	int err = pthread_create(&thread, &detached, fn, arg);
+	int err = pthread_attr_init(&detached);
 
+	if (err != 0)
+		return err;
+	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+	err = pthread_create(&thread, &detached, fn, arg);
 	pthread_attr_destroy(&detached);
 	return err;
 }
