@@ -28,8 +28,12 @@
  */
 void *context_make(void *base, void *top, void (*entry)(void *arg), void *arg);
 
+RT_PRIVATE_BEGIN
+
 /* Saves the running context in *save and continues to. Returns when someone switches to *save. */
 void context_switch(void **save, void *to);
+
+RT_PRIVATE_END
 
 #endif
 #endif

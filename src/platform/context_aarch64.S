@@ -17,7 +17,6 @@
 
 /* void context_switch(void **save, void *to) */
 	.globl	context_switch
-	.hidden	context_switch
 	.type	context_switch, %function
 	.p2align 4
 context_switch:

@@ -131,12 +131,14 @@ void fiber_init(struct fiber *fiber, const struct stack *stack, size_t reserve, 
 	fiber->sp = context_make(stack->base, top, entry, arg);
 }
 
+#if defined(SANITIZER_ADDRESS) || defined(SANITIZER_THREAD)
 void fiber_switch(struct fiber *from, struct fiber *to)
 {
 	leave(&from->asan_fake_stack, to);
 	context_switch(&from->sp, to->sp);
 	arrive(from);
 }
+#endif
 
 void fiber_switch_last(struct fiber *from, struct fiber *to)
 {
