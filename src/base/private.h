@@ -197,6 +197,7 @@
 #define lua_task_abandon rt__lua_task_abandon
 #define lua_task_create rt__lua_task_create
 #define lua_task_current rt__lua_task_current
+#define lua_task_free_timers rt__lua_task_free_timers
 #define lua_task_ids rt__lua_task_ids
 #define lua_task_name rt__lua_task_name
 #define lua_task_next rt__lua_task_next
@@ -265,7 +266,10 @@
 #define pool_pending rt__pool_pending
 #define pool_submit rt__pool_submit
 #define pool_threads rt__pool_threads
+#define probe_hook_mask rt__probe_hook_mask
+#define probe_in_ffi_call rt__probe_in_ffi_call
 #define probe_running rt__probe_running
+#define probe_state rt__probe_state
 #define queue_draw rt__queue_draw
 #define reactor_advance rt__reactor_advance
 #define reactor_arm rt__reactor_arm
@@ -295,6 +299,7 @@
 #define resolve_end rt__resolve_end
 #define runtime_close rt__runtime_close
 #define runtime_drain rt__runtime_drain
+#define runtime_join rt__runtime_join
 #define runtime_open rt__runtime_open
 #define runtime_rest_limit rt__runtime_rest_limit
 #define runtime_switch rt__runtime_switch
@@ -425,6 +430,7 @@
 #define vm_destroy rt__vm_destroy
 #define vm_error rt__vm_error
 #define vm_forget rt__vm_forget
+#define vm_in rt__vm_in
 #define vm_kind_name rt__vm_kind_name
 #define vm_new rt__vm_new
 #define vm_of rt__vm_of
