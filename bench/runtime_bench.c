@@ -7,6 +7,7 @@
 #include <rt.h>
 #include <rt/bench.h>
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -125,7 +126,7 @@ RT_BENCH(spawn_many_plain, bench)
 
 static struct {
 	int fds[TASKS];
-	int left; /* in this round */
+	atomic_int left; /* in this round; tasks may be on several threads */
 } events;
 
 static void open_events(void)
@@ -144,7 +145,7 @@ static void close_events(void)
 
 static void begin_round(void)
 {
-	events.left = TASKS;
+	atomic_store(&events.left, TASKS);
 	for (int i = 0; i < TASKS; i++)
 		expect(eventfd_write(events.fds[i], 1) == 0, "eventfd_write");
 }
@@ -156,7 +157,7 @@ static int await_often(void *arg)
 
 	for (int i = 0; i < TURNS; i++) {
 		expect(rt_wait_fd(fd, RT_READ, RT_FOREVER) >= 0 && eventfd_read(fd, &value) == 0, "wait");
-		if (--events.left == 0 && i + 1 < TURNS)
+		if (atomic_fetch_sub(&events.left, 1) == 1 && i + 1 < TURNS)
 			begin_round();
 	}
 	return 0;

@@ -24,11 +24,12 @@ end
 
 -- wait_fd(fd, "r"|"w"[, timeout]) -> true: waits until a descriptor of any kind is ready. Waits.
 function net.wait_fd(fd, direction, timeout)
-  local watch = core.fd_watch()
+  local watch, began = core.fd_watch(), core.now()
   local _, code = core.fd_wait(fd, direction, timeout, watch)
   core.fd_end(watch)
   if code then return failure(code, "wait_fd", tostring(fd)) end
-  return true
+  if not core.fd_was_misled(fd, direction) then return true end
+  return net.wait_fd(fd, direction, timeout and math.max(timeout - (core.now() - began), 0))
 end
 
 return net

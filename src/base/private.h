@@ -81,6 +81,7 @@
 #define failure_seen rt__failure_seen
 #define failures_report rt__failures_report
 #define fd_await rt__fd_await
+#define fd_was_misled rt__fd_was_misled
 #define fiber_finish rt__fiber_finish
 #define fiber_init rt__fiber_init
 #define fiber_init_thread rt__fiber_init_thread

@@ -65,11 +65,18 @@ static int fd_wait(lua_State *L)
 	return lua_task_suspend(L, task, deadline);
 }
 
+/* fd_was_misled(fd, direction): as that function; they have been checked by fd_wait(). */
+static int fd_misled(lua_State *L)
+{
+	int direction = *lua_tostring(L, 2) == 'r' ? RT_READ : RT_WRITE;
+
+	lua_pushboolean(L, fd_was_misled((int)lua_tointeger(L, 1), direction));
+	return 1;
+}
+
 static const luaL_Reg functions[] = {
-	{"fd_watch", fd_watch},
-	{"fd_wait", fd_wait},
-	{"fd_end", end_watch},
-	{NULL, NULL},
+	{"fd_watch", fd_watch},       {"fd_wait", fd_wait}, {"fd_end", end_watch},
+	{"fd_was_misled", fd_misled}, {NULL, NULL},
 };
 
 void lib_fd_open(lua_State *L, struct vm *vm)

@@ -48,18 +48,32 @@ int fd_await(struct rt_watch *watch, int fd, int direction, struct rt_task *task
 	return watch_await(watch, direction, task);
 }
 
-int rt_wait_fd(int fd, int events, rt_time deadline)
+bool fd_was_misled(int fd, int direction)
 {
-	struct rt_task *task = self_get()->task;
-	struct rt_watch watch;
+	return self_is_shared() && look(fd, direction) == 0;
+}
 
-	if (!task)
-		return -EPERM;
-	int err = fd_await(&watch, fd, events, task);
+static int wait_once(struct rt_task *task, int fd, int direction, rt_time deadline)
+{
+	struct rt_watch watch;
+	int err = fd_await(&watch, fd, direction, task);
 
 	if (err < 0)
 		return err;
 	err = task_suspend(task, deadline);
 	watch_finish(&watch);
+	return err;
+}
+
+int rt_wait_fd(int fd, int events, rt_time deadline)
+{
+	struct rt_task *task = self_get()->task;
+	int err;
+
+	if (!task)
+		return -EPERM;
+	do
+		err = wait_once(task, fd, events, deadline);
+	while (err == 0 && fd_was_misled(fd, events));
 	return err;
 }

@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 static struct rt_tcp_listener *listener;
 static struct rt_addr address;
@@ -217,6 +219,49 @@ ON_EVERY(names_are_resolved_elsewhere)
 		ck_assert_int_ge(rt_resolve("localhost:80", &found, 1, rt_in(PATIENCE)), 1);
 }
 
+/* ---- Descriptors of somebody else: registered anew for each wait ---- */
+
+enum { ERRANDS = 100, ROUNDS = 200 };
+
+static int errands[ERRANDS];
+
+static void send_all_on_an_errand(void)
+{
+	atomic_store(&count, ERRANDS);
+	for (int i = 0; i < ERRANDS; i++)
+		ck_assert_int_eq(eventfd_write(errands[i], 1), 0);
+}
+
+/* The last one of a round begins the next, while others are already waiting for it. */
+static int run_errands(void *arg)
+{
+	int fd = errands[(intptr_t)arg];
+	eventfd_t value;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		ck_assert_int_eq(rt_wait_fd(fd, RT_READ, rt_in(PATIENCE)), 0);
+		ck_assert_int_eq(eventfd_read(fd, &value), 0);
+		if (atomic_fetch_sub(&count, 1) == 1 && i + 1 < ROUNDS)
+			send_all_on_an_errand();
+	}
+	return 0;
+}
+
+ON_EVERY(what_has_been_waited_for_is_ready)
+{
+	struct rt_task *tasks[ERRANDS];
+
+	for (int i = 0; i < ERRANDS; i++)
+		ck_assert_int_ge(errands[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), 0);
+	for (intptr_t i = 0; i < ERRANDS; i++)
+		tasks[i] = start(run_errands, (void *)i);
+	send_all_on_an_errand();
+	for (int i = 0; i < ERRANDS; i++)
+		ck_assert_int_eq(finish(tasks[i]), 0);
+	for (int i = 0; i < ERRANDS; i++)
+		close(errands[i]);
+}
+
 void add_net(Suite *suite)
 {
 	TCase *tcase = new_case(suite, "net");
@@ -227,4 +272,5 @@ void add_net(Suite *suite)
 	ADD(tcase, nobody_listens);
 	ADD(tcase, datagrams_come_back);
 	ADD(tcase, names_are_resolved_elsewhere);
+	ADD(tcase, what_has_been_waited_for_is_ready);
 }
