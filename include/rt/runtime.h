@@ -228,6 +228,7 @@ struct rt_runtime {
 	unsigned users; /* who has opened it or joined in */
 	size_t stack_size;
 	void *stacks; /* the library's cache of C stacks */
+	void *homes; /* what its C tasks have in common, on each executor */
 	void *watchdog; /* or NULL */
 	rt_time drain_end; /* with drained and a virtual clock: the real time when run() gives up */
 	unsigned jobs_dropped; /* calls of rt_blocking() that the end has kept from beginning */

@@ -95,10 +95,10 @@ int listener_try_accept(struct rt_tcp_listener *listener, struct rt_addr *peer)
 
 		fd = accept4(watch->fd, peer ? &peer->u.any : NULL, peer ? &size : NULL,
 			     SOCK_NONBLOCK | SOCK_CLOEXEC);
-		err = fd < 0 ? errno : 0;
+		err = fd < 0 ? error_last() : 0;
 	} while (is_transient(err));
 	if (err == EAGAIN)
-		watch_change(watch, seen, 0, RT_READ);
+		watch_change(self_get(), watch, seen, 0, RT_READ);
 	return fd < 0 ? -err : fd;
 }
 
@@ -169,7 +169,7 @@ static int accept_fd(struct rt_tcp_listener *listener, struct rt_addr *peer, rt_
 /* Another thread may have destroyed it meanwhile. */
 static void release(struct rt_tcp_listener *listener)
 {
-	if (!hold_end(&listener->hold))
+	if (!hold_end(self_get(), &listener->hold))
 		return;
 	listener_finish(listener);
 	free(listener);
@@ -183,7 +183,7 @@ int rt_tcp_accept(struct rt_tcp_listener *listener, struct rt_tcp **tcp, struct 
 	*tcp = NULL;
 	if (!accepted)
 		return -ENOMEM;
-	hold_begin(&listener->hold);
+	hold_begin(self_get(), &listener->hold);
 	int fd = accept_fd(listener, peer, deadline);
 
 	release(listener);
@@ -210,7 +210,7 @@ void rt_tcp_listener_destroy(struct rt_tcp_listener *listener)
 {
 	if (!listener)
 		return;
-	hold_destroy(&listener->hold);
+	hold_destroy(self_get(), &listener->hold);
 	if (self_is_shared())
 		watch_finish(&listener->watch);
 	else

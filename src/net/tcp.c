@@ -40,93 +40,104 @@ void tcp_finish(struct rt_tcp *tcp)
  * an edge comes only once. A send that succeeds after the read proves that
  * there was no error. So: a short read marks, a send settles.
  */
-static void note_short_read(struct rt_watch *watch, uint32_t seen)
+static inline void note_short_read(const struct self *self, struct rt_watch *watch, uint32_t seen)
 {
-	watch_change(watch, seen, RT_DRAINED, 0);
+	watch_change(self, watch, seen, RT_DRAINED, 0);
 }
 
-static void settle(struct rt_watch *watch, uint32_t seen)
+static inline void settle(const struct self *self, struct rt_watch *watch, uint32_t seen)
 {
 	if (!(seen & RT_DRAINED))
 		return;
-	watch_change(watch, seen, 0, seen & RT_CLOSED ? RT_DRAINED : RT_DRAINED | RT_READ);
+	watch_change(self, watch, seen, 0, seen & RT_CLOSED ? RT_DRAINED : RT_DRAINED | RT_READ);
 }
 
-static inline ssize_t try_read(struct rt_tcp *tcp, void *buf, size_t size)
+/* Whether to try at all: 0, or what to give instead. */
+static inline int check(struct self *self, const struct rt_watch *watch, uint32_t seen, uint32_t direction)
 {
-	struct rt_watch *watch = &tcp->watch;
-
-	uint32_t seen = watch_look(watch);
-
 	if (watch->fd < 0)
 		return -EBADF;
-	if (!(seen & RT_READ) || self_spend(self_get()))
-		return -EAGAIN;
-	ssize_t got;
+	return !(seen & direction) || self_spend(self) ? -EAGAIN : 0;
+}
 
+static inline ssize_t failed(const struct self *self, struct rt_watch *watch, uint32_t seen,
+			     uint32_t direction)
+{
+	int err = error_last();
+
+	if (err == EAGAIN)
+		watch_change(self, watch, seen, 0, direction);
+	return -err;
+}
+
+static inline ssize_t try_read(struct self *self, struct rt_tcp *tcp, void *buf, size_t size)
+{
+	struct rt_watch *watch = &tcp->watch;
+	uint32_t seen = watch_look(watch);
+	ssize_t got = check(self, watch, seen, RT_READ);
+
+	if (got < 0)
+		return got;
 	do
 		got = recv(watch->fd, buf, size, 0);
-	while (got < 0 && errno == EINTR);
-	if (got < 0) {
-		int err = errno;
-
-		if (err == EAGAIN)
-			watch_change(watch, seen, 0, RT_READ);
-		return -err;
-	}
+	while (got < 0 && error_last() == EINTR);
+	if (got < 0)
+		return failed(self, watch, seen, RT_READ);
 	if ((size_t)got < size)
-		note_short_read(watch, seen);
+		note_short_read(self, watch, seen);
 	return got;
 }
 
 ssize_t tcp_try_read(struct rt_tcp *tcp, void *buf, size_t size)
 {
-	return try_read(tcp, buf, size);
+	return try_read(self_get(), tcp, buf, size);
 }
 
-static ssize_t send_parts(int fd, struct iovec *parts, size_t count)
-{
-	struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
-
-	if (count == 1)
-		return send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL);
-	return sendmsg(fd, &message, MSG_NOSIGNAL);
-}
-
-static inline ssize_t try_write(struct rt_tcp *tcp, struct iovec *parts, size_t count)
+static inline ssize_t try_write(struct self *self, struct rt_tcp *tcp, const void *buf, size_t size)
 {
 	struct rt_watch *watch = &tcp->watch;
-
 	uint32_t seen = watch_look(watch);
+	ssize_t sent = check(self, watch, seen, RT_WRITE);
 
-	if (watch->fd < 0)
-		return -EBADF;
-	if (!(seen & RT_WRITE) || self_spend(self_get()))
-		return -EAGAIN;
-	ssize_t sent;
-
+	if (sent < 0)
+		return sent;
 	do
-		sent = send_parts(watch->fd, parts, count);
-	while (sent < 0 && errno == EINTR);
-	if (sent < 0) {
-		int err = errno;
+		sent = send(watch->fd, buf, size, MSG_NOSIGNAL);
+	while (sent < 0 && error_last() == EINTR);
+	if (sent < 0)
+		return failed(self, watch, seen, RT_WRITE);
+	settle(self, watch, seen);
+	return sent;
+}
 
-		if (err == EAGAIN)
-			watch_change(watch, seen, 0, RT_WRITE);
-		return -err;
-	}
-	settle(watch, seen);
+ssize_t tcp_try_write(struct rt_tcp *tcp, const void *buf, size_t size)
+{
+	return try_write(self_get(), tcp, buf, size);
+}
+
+static ssize_t try_parts(struct self *self, struct rt_tcp *tcp, struct iovec *parts, size_t count)
+{
+	struct rt_watch *watch = &tcp->watch;
+	struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+	uint32_t seen = watch_look(watch);
+	ssize_t sent = check(self, watch, seen, RT_WRITE);
+
+	if (sent < 0)
+		return sent;
+	do
+		sent = sendmsg(watch->fd, &message, MSG_NOSIGNAL);
+	while (sent < 0 && error_last() == EINTR);
+	if (sent < 0)
+		return failed(self, watch, seen, RT_WRITE);
+	settle(self, watch, seen);
 	return sent;
 }
 
 ssize_t tcp_try_writev(struct rt_tcp *tcp, struct iovec *parts, size_t count)
 {
-	return try_write(tcp, parts, count);
-}
-
-ssize_t tcp_try_write(struct rt_tcp *tcp, const void *buf, size_t size)
-{
-	return try_write(tcp, &(struct iovec){(void *)buf, size}, 1);
+	if (count == 1)
+		return try_write(self_get(), tcp, parts->iov_base, parts->iov_len);
+	return try_parts(self_get(), tcp, parts, count);
 }
 
 int tcp_begin_connect(struct rt_tcp *tcp, const struct rt_addr *addr)
@@ -230,33 +241,45 @@ static void free_destroyed(struct rt_tcp *tcp)
 }
 
 /* Another task may have destroyed it in the middle of the operation. */
-static inline void release(struct rt_tcp *tcp)
+static inline void release(struct self *self, struct rt_tcp *tcp)
 {
-	if (__builtin_expect(hold_end(&tcp->u.hold), 0))
+	if (__builtin_expect(hold_end(self, &tcp->u.hold), 0))
 		free_destroyed(tcp);
 }
 
-static ssize_t read_some(struct rt_tcp *tcp, void *buf, size_t size, rt_time deadline)
+/*
+ * Held for as long as it takes, as another task may destroy it meanwhile. Without other threads that
+ * begins with waiting: a try has been made.
+ */
+static __attribute__((noinline)) ssize_t read_held(struct self *self, struct rt_tcp *tcp, void *buf,
+						   size_t size, rt_time deadline)
 {
-	for (;;) {
-		ssize_t got = try_read(tcp, buf, size);
+	ssize_t got = -EAGAIN;
 
-		if (got != -EAGAIN)
-			return got;
+	hold_begin(self, &tcp->u.hold);
+	if (self_shares(self))
+		got = try_read(self, tcp, buf, size);
+	while (got == -EAGAIN) {
 		int err = watch_wait(&tcp->watch, RT_READ, deadline);
 
-		if (err < 0)
-			return err;
+		self = self_get();
+		got = err < 0 ? err : try_read(self, tcp, buf, size);
 	}
+	release(self, tcp);
+	return got;
 }
 
 ssize_t rt_tcp_read(struct rt_tcp *tcp, void *buf, size_t size, rt_time deadline)
 {
-	hold_begin(&tcp->u.hold);
-	ssize_t got = read_some(tcp, buf, size, deadline);
+	struct self *self = self_get();
 
-	release(tcp);
-	return got;
+	if (!self_shares(self)) {
+		ssize_t got = try_read(self, tcp, buf, size);
+
+		if (got != -EAGAIN)
+			return got;
+	}
+	return read_held(self, tcp, buf, size, deadline);
 }
 
 ssize_t rt_tcp_read_exactly(struct rt_tcp *tcp, void *buf, size_t size, size_t *done, rt_time deadline)
@@ -288,21 +311,39 @@ static ssize_t write_some(struct rt_tcp *tcp, const char *buf, size_t size, rt_t
 	}
 }
 
-ssize_t rt_tcp_write(struct rt_tcp *tcp, const void *buf, size_t size, size_t *done, rt_time deadline)
+static inline ssize_t note_done(size_t *done, size_t sent, ssize_t result)
 {
-	size_t sent = 0;
-	ssize_t result = 0;
-
-	hold_begin(&tcp->u.hold);
-	while (sent < size && result >= 0) {
-		result = write_some(tcp, (const char *)buf + sent, size - sent, deadline);
-		if (result > 0)
-			sent += (size_t)result;
-	}
-	release(tcp);
 	if (done)
 		*done = sent;
 	return result < 0 ? result : (ssize_t)sent;
+}
+
+/* What the first try has not sent. */
+static __attribute__((noinline)) ssize_t write_held(struct rt_tcp *tcp, struct iovec all, size_t sent,
+						    size_t *done, rt_time deadline)
+{
+	ssize_t result = 0;
+
+	hold_begin(self_get(), &tcp->u.hold);
+	while (sent < all.iov_len && result >= 0) {
+		result = write_some(tcp, (const char *)all.iov_base + sent, all.iov_len - sent, deadline);
+		if (result > 0)
+			sent += (size_t)result;
+	}
+	release(self_get(), tcp);
+	return note_done(done, sent, result);
+}
+
+ssize_t rt_tcp_write(struct rt_tcp *tcp, const void *buf, size_t size, size_t *done, rt_time deadline)
+{
+	struct self *self = self_get();
+	ssize_t sent = size > 0 && !self_shares(self) ? try_write(self, tcp, buf, size) : 0;
+
+	if (sent == -EAGAIN)
+		sent = 0;
+	if (sent < 0 || (size_t)sent == size)
+		return note_done(done, sent < 0 ? 0 : size, sent);
+	return write_held(tcp, (struct iovec){(void *)buf, size}, (size_t)sent, done, deadline);
 }
 
 int rt_tcp_shutdown(struct rt_tcp *tcp, int how)
@@ -314,14 +355,16 @@ int rt_tcp_shutdown(struct rt_tcp *tcp, int how)
 
 void rt_tcp_destroy(struct rt_tcp *tcp)
 {
+	struct self *self = self_get();
+
 	if (!tcp)
 		return;
-	hold_destroy(&tcp->u.hold);
-	if (self_is_shared())
+	hold_destroy(self, &tcp->u.hold);
+	if (self_shares(self))
 		watch_finish(&tcp->watch);
 	else
 		tcp_finish(tcp);
-	release(tcp);
+	release(self, tcp);
 }
 
 int rt_tcp_local_addr(const struct rt_tcp *tcp, struct rt_addr *addr)

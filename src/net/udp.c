@@ -48,7 +48,7 @@ void udp_finish(struct rt_udp *udp)
 static ssize_t failed(struct rt_watch *watch, int err, uint32_t seen, uint32_t direction)
 {
 	if (err == EAGAIN)
-		watch_change(watch, seen, 0, direction);
+		watch_change(self_get(), watch, seen, 0, direction);
 	return -err;
 }
 
@@ -70,8 +70,8 @@ ssize_t udp_try_recv(struct rt_udp *udp, void *buf, size_t size, struct rt_addr 
 		/* MSG_TRUNC: the datagram's real size, so that a cut is noticed. */
 		got = recvfrom(watch->fd, buf, size, MSG_TRUNC, peer ? &peer->u.any : NULL,
 			       peer ? &len : NULL);
-	} while (got < 0 && errno == EINTR);
-	return got < 0 ? failed(watch, errno, seen, RT_READ) : got;
+	} while (got < 0 && error_last() == EINTR);
+	return got < 0 ? failed(watch, error_last(), seen, RT_READ) : got;
 }
 
 ssize_t udp_try_send(struct rt_udp *udp, const void *buf, size_t size, const struct rt_addr *addr)
@@ -89,8 +89,8 @@ ssize_t udp_try_send(struct rt_udp *udp, const void *buf, size_t size, const str
 	do
 		sent = sendto(watch->fd, buf, size, MSG_NOSIGNAL, addr ? &addr->u.any : NULL,
 			      addr ? addr_len(addr) : 0);
-	while (sent < 0 && errno == EINTR);
-	return sent < 0 ? failed(watch, errno, seen, RT_WRITE) : sent;
+	while (sent < 0 && error_last() == EINTR);
+	return sent < 0 ? failed(watch, error_last(), seen, RT_WRITE) : sent;
 }
 
 int udp_connect(struct rt_udp *udp, const struct rt_addr *addr)
@@ -129,7 +129,7 @@ int rt_udp_bind(struct rt_udp **udp, const char *addr)
 /* Another thread may have destroyed it in the middle of the operation. */
 static void release(struct rt_udp *udp)
 {
-	if (!hold_end(&udp->hold))
+	if (!hold_end(self_get(), &udp->hold))
 		return;
 	udp_finish(udp);
 	free(udp);
@@ -151,7 +151,7 @@ static ssize_t recv_from(struct rt_udp *udp, void *buf, size_t size, struct rt_a
 
 ssize_t rt_udp_recv_from(struct rt_udp *udp, void *buf, size_t size, struct rt_addr *peer, rt_time deadline)
 {
-	hold_begin(&udp->hold);
+	hold_begin(self_get(), &udp->hold);
 	ssize_t got = recv_from(udp, buf, size, peer, deadline);
 
 	release(udp);
@@ -176,7 +176,7 @@ static ssize_t send_to(struct rt_udp *udp, const void *buf, size_t size, const s
 ssize_t rt_udp_send_to(struct rt_udp *udp, const void *buf, size_t size, const struct rt_addr *addr,
 		       rt_time deadline)
 {
-	hold_begin(&udp->hold);
+	hold_begin(self_get(), &udp->hold);
 	ssize_t sent = send_to(udp, buf, size, addr, deadline);
 
 	release(udp);
@@ -185,7 +185,7 @@ ssize_t rt_udp_send_to(struct rt_udp *udp, const void *buf, size_t size, const s
 
 int rt_udp_connect(struct rt_udp *udp, const char *addr, rt_time deadline)
 {
-	hold_begin(&udp->hold);
+	hold_begin(self_get(), &udp->hold);
 	int err = socket_each_addr(addr, deadline, connect_one, udp);
 
 	release(udp);
@@ -221,7 +221,7 @@ void rt_udp_destroy(struct rt_udp *udp)
 {
 	if (!udp)
 		return;
-	hold_destroy(&udp->hold);
+	hold_destroy(self_get(), &udp->hold);
 	if (self_is_shared())
 		watch_finish(&udp->watch);
 	else

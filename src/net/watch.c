@@ -54,18 +54,41 @@ static void wake(struct rt_waiter **slot)
 		waiter->wake(waiter, 0);
 }
 
-void rt_watch_ready(struct rt_watch *watch, unsigned events)
+static inline void tell(struct rt_watch *watch, unsigned events)
 {
-	struct rt_runtime *runtime = self_lock();
-	uint32_t now = watch_look(watch), clear = events & RT_READ ? RT_DRAINED : 0;
-
-	while (!replace(watch, &now, ((now | events) & ~clear) + RT_EVENT))
-		;
 	if (events & RT_READ)
 		wake(&watch->reader);
 	if (events & RT_WRITE)
 		wake(&watch->writer);
-	self_unlock(runtime);
+}
+
+static inline uint32_t with_news(uint32_t ready, unsigned events)
+{
+	return ((ready | events) & ~(events & RT_READ ? RT_DRAINED : 0u)) + RT_EVENT;
+}
+
+static __attribute__((noinline)) void tell_locked(struct rt_runtime *runtime, struct rt_watch *watch,
+						  unsigned events)
+{
+	rt_runtime_lock(runtime);
+	uint32_t now = watch_look(watch);
+
+	while (!replace(watch, &now, with_news(now, events)))
+		;
+	tell(watch, events);
+	rt_runtime_unlock(runtime);
+}
+
+void rt_watch_ready(struct rt_watch *watch, unsigned events)
+{
+	struct self *self = self_get();
+
+	if (self_shares(self)) {
+		tell_locked(self->runtime, watch, events);
+		return;
+	}
+	watch->ready = with_news(watch->ready, events);
+	tell(watch, events);
 }
 
 /* ---- Waiting ---- */
@@ -138,14 +161,27 @@ static int ensure_registered(struct rt_runtime *runtime, struct rt_watch *watch)
 	return err;
 }
 
-/* Locked. */
-static inline int await(struct rt_runtime *runtime, struct rt_watch *watch, int direction,
-			struct rt_task *task)
+static inline struct rt_waiter **slot_of(struct rt_watch *watch, int direction)
 {
-	struct rt_waiter **slot = direction == RT_READ ? &watch->reader : &watch->writer;
+	return direction == RT_READ ? &watch->reader : &watch->writer;
+}
+
+/* Locked. */
+static inline void publish(struct rt_runtime *runtime, struct rt_watch *watch, int direction,
+			   struct rt_task *task)
+{
+	wait_prepare(task, direction == RT_READ ? &reading : &writing, watch);
+	task->wait.waiter.wake = woken;
+	*slot_of(watch, direction) = &task->wait.waiter;
+	runtime->watching++;
+}
+
+/* Locked. */
+static int await(struct rt_runtime *runtime, struct rt_watch *watch, int direction, struct rt_task *task)
+{
 	uint32_t ready = watch_look(watch);
 
-	if (*slot)
+	if (*slot_of(watch, direction))
 		return -EBUSY;
 	if (ready & RT_FINISHED)
 		return -EBADF;
@@ -155,13 +191,9 @@ static inline int await(struct rt_runtime *runtime, struct rt_watch *watch, int 
 	}
 	int err = ensure_registered(runtime, watch);
 
-	if (err < 0)
-		return err;
-	wait_prepare(task, direction == RT_READ ? &reading : &writing, watch);
-	task->wait.waiter.wake = woken;
-	*slot = &task->wait.waiter;
-	runtime->watching++;
-	return 0;
+	if (err == 0)
+		publish(runtime, watch, direction, task);
+	return err;
 }
 
 int watch_await(struct rt_watch *watch, int direction, struct rt_task *task)
@@ -175,12 +207,9 @@ int watch_await(struct rt_watch *watch, int direction, struct rt_task *task)
 	return err;
 }
 
-int watch_wait(struct rt_watch *watch, int direction, rt_time deadline)
+static __attribute__((noinline)) int wait_locked(struct rt_watch *watch, int direction, struct rt_task *task,
+						 rt_time deadline)
 {
-	struct rt_task *task = self_get()->task;
-
-	if (!task)
-		return -EPERM;
 	struct rt_runtime *runtime = task->home->runtime;
 
 	rt_runtime_lock(runtime);
@@ -190,4 +219,26 @@ int watch_wait(struct rt_watch *watch, int direction, rt_time deadline)
 		return task_suspend_unlock(task, deadline);
 	rt_runtime_unlock(runtime);
 	return err;
+}
+
+/* Whether all that await() looks at is as usual, in a runtime of one thread. */
+static inline bool is_plain(const struct rt_runtime *runtime, struct rt_watch *watch, int direction)
+{
+	uint32_t bits = RT_REGISTERED | RT_FINISHED | (uint32_t)direction;
+
+	return !runtime->shared && !*slot_of(watch, direction) && (watch->ready & bits) == RT_REGISTERED;
+}
+
+int watch_wait(struct rt_watch *watch, int direction, rt_time deadline)
+{
+	struct rt_task *task = self_get()->task;
+
+	if (!task)
+		return -EPERM;
+	struct rt_runtime *runtime = task->home->runtime;
+
+	if (!is_plain(runtime, watch, direction))
+		return wait_locked(watch, direction, task, deadline);
+	publish(runtime, watch, direction, task);
+	return task_suspend_unlock(task, deadline);
 }

@@ -17,31 +17,31 @@ struct hold {
 
 #define HOLD_DESTROYED (1u << 31)
 
-static inline uint32_t hold_add(struct hold *hold, uint32_t change)
+static inline uint32_t hold_add(const struct self *self, struct hold *hold, uint32_t change)
 {
-	if (self_is_shared())
+	if (self_shares(self))
 		return __atomic_add_fetch(&hold->count, change, __ATOMIC_ACQ_REL);
 	return hold->count += change;
 }
 
-static inline void hold_begin(struct hold *hold)
+static inline void hold_begin(const struct self *self, struct hold *hold)
 {
-	hold_add(hold, 1);
+	hold_add(self, hold, 1);
 }
 
 /* True: the socket was destroyed meanwhile and this was the last operation, free it. */
-static inline bool hold_end(struct hold *hold)
+static inline bool hold_end(const struct self *self, struct hold *hold)
 {
-	return hold_add(hold, -1u) == HOLD_DESTROYED;
+	return hold_add(self, hold, -1u) == HOLD_DESTROYED;
 }
 
 /*
  * Marks it as destroyed, by an operation like the others: to be followed by hold_end(), until which
  * the socket lasts.
  */
-static inline void hold_destroy(struct hold *hold)
+static inline void hold_destroy(const struct self *self, struct hold *hold)
 {
-	hold_add(hold, HOLD_DESTROYED + 1);
+	hold_add(self, hold, HOLD_DESTROYED + 1);
 }
 
 /* What is known of readiness before a try; for watch_change() after it. */
@@ -57,9 +57,10 @@ void watch_change_shared(struct rt_watch *watch, uint32_t seen, uint32_t set, ui
  * After a try: sets bits, and clears others, unless an event has come since that is news of its own. Without
  * other threads none has.
  */
-static inline void watch_change(struct rt_watch *watch, uint32_t seen, uint32_t set, uint32_t clear)
+static inline void watch_change(const struct self *self, struct rt_watch *watch, uint32_t seen, uint32_t set,
+				uint32_t clear)
 {
-	if (self_is_shared())
+	if (self_shares(self))
 		watch_change_shared(watch, seen, set, clear);
 	else
 		watch->ready = (seen | set) & ~clear;

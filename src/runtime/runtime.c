@@ -260,7 +260,8 @@ void runtime_close(struct rt_runtime *runtime)
 	fiber_tasks_abandon(runtime);
 	report_jobs(runtime);
 	struct rt_task *left = runtime->tasks;
-	void *stacks = runtime->stacks, *strands = runtime->strands, *watchdog = runtime->watchdog;
+	void *stacks = runtime->stacks, *homes = runtime->homes;
+	void *strands = runtime->strands, *watchdog = runtime->watchdog;
 
 	overflow_unguard_thread();
 	fiber_finish(&self->thread);
@@ -271,5 +272,5 @@ void runtime_close(struct rt_runtime *runtime)
 	watchdog_destroy(watchdog);
 	strands_free(strands);
 	/* Only now: watches of theirs lie on their stacks. */
-	fiber_tasks_finish(left, stacks);
+	fiber_tasks_finish(left, stacks, homes);
 }

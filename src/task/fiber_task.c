@@ -12,7 +12,9 @@
 #include "task/scope.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -20,9 +22,13 @@ enum {
 	NAME_MAX_LENGTH = 32,
 };
 
+/*
+ * Two cache lines are what running one takes, up to where its stack pointer is saved: of many parked tasks
+ * none is in a cache.
+ */
 struct fiber_task {
-	struct rt_task task;
-	struct task_home home;
+	_Alignas(64) struct rt_task task;
+	struct capture *capture; /* somebody wants to know what is on this stack */
 	struct fiber fiber;
 	rt_task_fn *fn;
 	void *arg;
@@ -31,12 +37,19 @@ struct fiber_task {
 	struct locals *locals;
 	struct rt_scope_child child; /* in a scope, which then owns the handle */
 	const char *site;
-	struct capture *capture; /* somebody wants to know what is on this stack */
 	uint32_t id, parent;
 	bool own_pool;
 	bool started;
 	uint8_t references; /* the task itself until it ends, and its handle */
 	char name[NAME_MAX_LENGTH];
+};
+
+_Static_assert(offsetof(struct fiber_task, fiber.sp) + sizeof(void *) <= 128, "in two lines");
+
+/* One for each executor that C tasks of the runtime have been placed on, linked from runtime->homes. */
+struct fiber_home {
+	struct task_home home;
+	struct fiber_home *next;
 };
 
 /* What is on a fiber's stack: the fiber itself is switched to, looks, and switches back. */
@@ -88,8 +101,6 @@ static void fetch(const struct rt_task *task)
 	__builtin_prefetch(sp + LINE);
 	__builtin_prefetch(sp + 2 * LINE);
 	__builtin_prefetch(sp + 3 * LINE);
-	__builtin_prefetch(sp + 4 * LINE);
-	__builtin_prefetch(sp + 5 * LINE);
 	__builtin_prefetch(task->wait.source);
 }
 
@@ -164,7 +175,7 @@ static void unlink_task(struct rt_runtime *runtime, struct fiber_task *task)
 /* Locked. */
 static void discard(struct fiber_task *task)
 {
-	unlink_task(task->home.runtime, task);
+	unlink_task(task->task.home->runtime, task);
 	release(task);
 }
 
@@ -298,12 +309,30 @@ static void link_task(struct rt_runtime *runtime, struct fiber_task *task)
 	runtime->tasks = &task->task;
 }
 
+/* Locked. */
+static const struct task_home *home_on(struct rt_runtime *runtime, struct rt_executor *executor)
+{
+	struct fiber_home *home = runtime->homes;
+
+	while (home && home->home.executor != executor)
+		home = home->next;
+	if (home)
+		return &home->home;
+	home = malloc(sizeof *home);
+	if (!home)
+		return NULL;
+	*home = (struct fiber_home){{executor, &fiber_task_ops, runtime}, runtime->homes};
+	runtime->homes = home;
+	return &home->home;
+}
+
 /* Locked; the task is not in the runtime's list yet. */
 static struct fiber_task *create(struct rt_runtime *runtime, struct rt_executor *executor, size_t stack_size)
 {
+	const struct task_home *home = home_on(runtime, executor);
 	struct stack_pool *pool;
 	struct stack stack;
-	int err = acquire_stack(runtime, stack_size, &pool, &stack);
+	int err = home ? acquire_stack(runtime, stack_size, &pool, &stack) : -ENOMEM;
 
 	if (err < 0) {
 		errno = -err;
@@ -311,8 +340,7 @@ static struct fiber_task *create(struct rt_runtime *runtime, struct rt_executor 
 	}
 	struct fiber_task *task = fiber_top(&stack, sizeof *task);
 
-	task->home = (struct task_home){executor, &fiber_task_ops, runtime};
-	task_init(&task->task, &task->home);
+	task_init(&task->task, home);
 	fiber_init(&task->fiber, &stack, sizeof *task, entry, task);
 	task->pool = pool;
 	task->own_pool = pool != runtime->stacks;
@@ -395,7 +423,7 @@ static int child_ended(struct rt_scope_child *child)
 /* Its scope has been closed meanwhile, by another thread. */
 static void never_started(struct fiber_task *task)
 {
-	struct rt_runtime *runtime = task->home.runtime;
+	struct rt_runtime *runtime = task->task.home->runtime;
 
 	locals_clear(&task->locals);
 	task->references = 1;
@@ -441,7 +469,7 @@ struct rt_task *rt_scope_spawn_named(struct rt_scope *scope, rt_task_fn *fn, voi
 
 static void drop(struct fiber_task *task)
 {
-	struct rt_runtime *runtime = task->home.runtime;
+	struct rt_runtime *runtime = task->task.home->runtime;
 
 	rt_runtime_lock(runtime);
 	release(task);
@@ -488,7 +516,7 @@ void fiber_tasks_abandon(struct rt_runtime *runtime)
 		task_forget_joiners(task);
 }
 
-void fiber_tasks_finish(struct rt_task *tasks, void *stacks)
+void fiber_tasks_finish(struct rt_task *tasks, void *stacks, void *homes)
 {
 	for (struct rt_task *next; tasks; tasks = next) {
 		struct fiber_task *task = fiber_task(tasks);
@@ -502,6 +530,10 @@ void fiber_tasks_finish(struct rt_task *tasks, void *stacks)
 			stack_pool_destroy(task->pool);
 	}
 	stack_pool_destroy(stacks);
+	for (struct fiber_home *home = homes, *next; home; home = next) {
+		next = home->next;
+		free(home);
+	}
 }
 
 bool task_report_overflow(const void *address)

@@ -18,8 +18,8 @@ void fiber_tasks_cancel(struct rt_runtime *runtime);
 /* Takes the C tasks that would not end out of whatever they wait for. */
 void fiber_tasks_abandon(struct rt_runtime *runtime);
 
-/* Frees them, and the cache of stacks, when the runtime that had them is gone. Pinned ones stay. */
-void fiber_tasks_finish(struct rt_task *tasks, void *stacks);
+/* Frees them, the cache of stacks and the homes when the runtime that had them is gone. Pinned ones stay. */
+void fiber_tasks_finish(struct rt_task *tasks, void *stacks, void *homes);
 
 /* For the stack overflow handler: reports the task whose guard address lies in. */
 bool task_report_overflow(const void *address);

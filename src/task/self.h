@@ -71,12 +71,17 @@ static inline void self_refill(struct self *self)
 		self->budget = 1 + self_choose(1u << self_choose(DOUBLINGS));
 }
 
-/* Whether other threads run this thread's runtime as well. */
-static inline bool self_is_shared(void)
+/* Whether other threads run this thread's runtime as well: of whoever has self, and of whoever has not. */
+static inline bool self_shares(const struct self *self)
 {
-	const struct rt_runtime *runtime = self_get()->runtime;
+	const struct rt_runtime *runtime = self->runtime;
 
 	return runtime && __builtin_expect(runtime->shared, 0);
+}
+
+static inline bool self_is_shared(void)
+{
+	return self_shares(self_get());
 }
 
 /* Locks the runtime of this thread, if there is one, and returns it. For self_unlock(). */

@@ -94,7 +94,11 @@ void task_fetch(const struct rt_runnable *runnable)
 {
 	const struct rt_task *task = container_of(runnable, struct rt_task, runnable);
 
-	__builtin_prefetch(runnable->next, 1);
+	enum { LINE = 64 };
+	const char *next = (const char *)runnable->next;
+
+	__builtin_prefetch(next, 1);
+	__builtin_prefetch(next + LINE, 1);
 	if (runnable->run == run && task->home->ops->fetch)
 		task->home->ops->fetch(task);
 }

@@ -97,17 +97,20 @@ static void nothing_to_detach(struct task_wait *wait)
 static const struct wait_kind turn = {.what = "yield", .detach = nothing_to_detach};
 
 /* A turn takes no timer: the deadline of the frames is looked at when it ends. */
-static bool turn_is_interrupted(struct rt_task *task)
+static __attribute__((noinline)) bool frames_interrupt(struct rt_task *task)
 {
-	if (!task->interrupted && task_deadline(task) != RT_FOREVER)
+	if (task_deadline(task) != RT_FOREVER)
 		frames_expire(task, rt_now());
 	return task->interrupted;
 }
 
-static void disarm(struct task_wait *wait)
+static inline bool turn_is_interrupted(struct rt_task *task)
 {
-	if (!wait->timer)
-		return;
+	return task->interrupted || (task->frame && frames_interrupt(task));
+}
+
+static __attribute__((noinline)) void disarm_timer(struct task_wait *wait)
+{
 	struct rt_runtime *runtime = self_get()->runtime;
 
 	if (!FAULT(timer_stays))
@@ -115,19 +118,32 @@ static void disarm(struct task_wait *wait)
 	wait->timer = NULL;
 }
 
+static inline void disarm(struct task_wait *wait)
+{
+	if (wait->timer)
+		disarm_timer(wait);
+}
+
+/* The event has not happened. */
+static __attribute__((noinline)) int end_without(struct rt_task *task)
+{
+	struct task_wait *wait = &task->wait;
+
+	wait->kind->detach(wait);
+	if (wait->expired && wait->by_frame)
+		frames_expire(task, rt_now());
+	return wait->result = task->interrupted || wait->by_frame ? -ECANCELED : -ETIMEDOUT;
+}
+
 static inline __attribute__((always_inline)) int end(struct rt_task *task)
 {
 	struct task_wait *wait = &task->wait;
 
 	disarm(wait);
-	if (wait->result == WAIT_PENDING) {
-		wait->kind->detach(wait);
-		if (wait->expired && wait->by_frame)
-			frames_expire(task, rt_now());
-		wait->result = task->interrupted || wait->by_frame ? -ECANCELED : -ETIMEDOUT;
-	} else if (wait->kind == &turn && turn_is_interrupted(task)) {
+	if (wait->result == WAIT_PENDING)
+		return end_without(task);
+	if (wait->kind == &turn && turn_is_interrupted(task))
 		wait->result = -ECANCELED;
-	}
 	return wait->result;
 }
 
@@ -153,7 +169,7 @@ static inline __attribute__((always_inline)) int try_to_end(struct rt_task *task
 }
 
 /* Takes back a wait on a stack that cannot be left. */
-static int give_up(struct rt_task *task, int err)
+static __attribute__((noinline)) int give_up(struct rt_task *task, int err)
 {
 	struct rt_runtime *runtime = self_lock();
 	struct task_wait *wait = &task->wait;
@@ -166,22 +182,29 @@ static int give_up(struct rt_task *task, int err)
 	return err;
 }
 
-/* Until the wait is over; it has begun. Inline: of what waits, a dump leaves out just one frame. */
-static inline __attribute__((always_inline)) int park(struct rt_task *task)
+/* Until the wait is over, having been resumed once. */
+static __attribute__((noinline)) int park_on(struct rt_task *task)
 {
 	int result;
 
-	do {
+	while ((result = try_to_end(task)) == WAIT_PENDING) {
 		int err = task->home->ops->park(task);
 
 		if (err < 0)
 			return give_up(task, err);
-		result = try_to_end(task);
-	} while (result == WAIT_PENDING);
+	}
 	return result;
 }
 
-int task_suspend_unlock(struct rt_task *task, rt_time deadline)
+/* Until the wait is over; it has begun. Inline: of what waits, a dump leaves out just one frame. */
+static inline __attribute__((always_inline)) int park(struct rt_task *task)
+{
+	int err = task->home->ops->park(task);
+
+	return err < 0 ? give_up(task, err) : park_on(task);
+}
+
+static __attribute__((noinline)) int suspend_unlock(struct rt_task *task, rt_time deadline)
 {
 	struct rt_runtime *runtime = task->home->runtime;
 	struct wait_timer timer;
@@ -194,6 +217,31 @@ int task_suspend_unlock(struct rt_task *task, rt_time deadline)
 
 	rt_runtime_unlock(runtime);
 	return result;
+}
+
+/* Nothing but what is waited for ends it, as far as can be seen. */
+static inline bool is_plain(const struct rt_task *task, rt_time deadline)
+{
+	return deadline == RT_FOREVER && !task->frame && !task->interrupted &&
+	       task->wait.result == WAIT_PENDING;
+}
+
+/*
+ * The usual wait takes little of the task's stack, and nothing that it need not touch: of many parked tasks
+ * none is in a cache.
+ */
+int task_suspend_unlock(struct rt_task *task, rt_time deadline)
+{
+	if (task->home->runtime->shared || !is_plain(task, deadline))
+		return suspend_unlock(task, deadline);
+	task->wait.by_frame = false;
+	int err = task->home->ops->park(task);
+
+	if (err < 0)
+		return give_up(task, err);
+	/* Another thread may have started meanwhile: then it ends locked. */
+	return task->wait.result == WAIT_PENDING || task->home->runtime->shared ? park_on(task)
+										: task->wait.result;
 }
 
 bool wait_still(struct rt_task *task)
