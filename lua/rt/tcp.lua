@@ -184,18 +184,24 @@ Conn.__index = Conn
 Conn.__tostring = describe("connection")
 Conn.__metatable = "connection"
 
-local function connect_one(address, timeout)
-  local conn, waits, code = core.conn_connect_begin(address)
-  if not conn then return nil, waits, code end
-  if not waits then return conn end
-  conn:set_timeout(timeout)
+local function end_connecting(conn, address)
   local _, reason = core.conn_wait_connected(conn)
   if reason then
     conn:close()
     if reason == CANCELLED then error(cancelled, 0) end
     return core.failure(reason)
   end
-  return core.conn_connect_end(conn, address)
+  local connected, message, code = core.conn_connect_end(conn, address)
+  if connected == false then return end_connecting(conn, address) end
+  return connected, message, code
+end
+
+local function connect_one(address, timeout)
+  local conn, waits, code = core.conn_connect_begin(address)
+  if not conn then return nil, waits, code end
+  if not waits then return conn end
+  conn:set_timeout(timeout)
+  return end_connecting(conn, address)
 end
 
 -- The options that follow an address.

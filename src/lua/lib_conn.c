@@ -48,7 +48,7 @@ static int conn_connect_begin(lua_State *L)
 	return 2;
 }
 
-/* connect_end(conn, addr) -> conn | nil, message, code */
+/* connect_end(conn, addr) -> conn | false: wait again | nil, message, code */
 static int conn_connect_end(lua_State *L)
 {
 	struct lua_conn *conn = lua_conn_check(L);
@@ -56,6 +56,10 @@ static int conn_connect_end(lua_State *L)
 	char text[RT_ADDR_TEXT_MAX];
 	int err = tcp_connected(&conn->tcp);
 
+	if (err == -EINPROGRESS) {
+		lua_pushboolean(L, false);
+		return 1;
+	}
 	lua_conn_end_write(conn);
 	if (err < 0)
 		return vm_push_failure(L, "connect", rt_addr_text(addr, text), err);

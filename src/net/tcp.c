@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -161,8 +162,23 @@ int tcp_begin_connect(struct rt_tcp *tcp, const struct rt_addr *addr)
 	return -err;
 }
 
+/* With several threads an event of another descriptor with this number may have come to this one. */
+static bool was_misled(const struct self *self, int fd)
+{
+	struct pollfd pollfd = {.fd = fd, .events = POLLOUT};
+
+	return self_shares(self) && poll(&pollfd, 1, 0) == 0;
+}
+
 int tcp_connected(struct rt_tcp *tcp)
 {
+	struct self *self = self_get();
+	uint32_t seen = watch_look(&tcp->watch);
+
+	if (was_misled(self, tcp->watch.fd)) {
+		watch_change(self, &tcp->watch, seen, 0, RT_WRITE);
+		return -EINPROGRESS;
+	}
 	int err = socket_get(tcp->watch.fd, SOL_SOCKET, SO_ERROR);
 
 	if (err == 0) {
@@ -185,12 +201,13 @@ static int connect_one(const struct rt_addr *addr, void *arg)
 	struct rt_tcp *tcp = connecting->tcp;
 	int err = tcp_begin_connect(tcp, addr);
 
-	if (err != -EINPROGRESS)
-		return err;
-	err = watch_wait(&tcp->watch, RT_WRITE, connecting->deadline);
-	if (err == 0)
-		return tcp_connected(tcp);
-	tcp_finish(tcp);
+	while (err == -EINPROGRESS) {
+		err = watch_wait(&tcp->watch, RT_WRITE, connecting->deadline);
+		if (err < 0)
+			tcp_finish(tcp);
+		else
+			err = tcp_connected(tcp);
+	}
 	return err;
 }
 
