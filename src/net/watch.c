@@ -196,7 +196,15 @@ static int await(struct rt_runtime *runtime, struct rt_watch *watch, int directi
 	return err;
 }
 
-int watch_await(struct rt_watch *watch, int direction, struct rt_task *task)
+/* Whether all that await() looks at is as usual, in a runtime of one thread. */
+static inline bool is_plain(const struct rt_runtime *runtime, struct rt_watch *watch, int direction)
+{
+	uint32_t bits = RT_REGISTERED | RT_FINISHED | (uint32_t)direction;
+
+	return !runtime->shared && !*slot_of(watch, direction) && (watch->ready & bits) == RT_REGISTERED;
+}
+
+static __attribute__((noinline)) int await_locked(struct rt_watch *watch, int direction, struct rt_task *task)
 {
 	struct rt_runtime *runtime = task->home->runtime;
 
@@ -205,6 +213,16 @@ int watch_await(struct rt_watch *watch, int direction, struct rt_task *task)
 
 	rt_runtime_unlock(runtime);
 	return err;
+}
+
+int watch_await(struct rt_watch *watch, int direction, struct rt_task *task)
+{
+	struct rt_runtime *runtime = task->home->runtime;
+
+	if (!is_plain(runtime, watch, direction))
+		return await_locked(watch, direction, task);
+	publish(runtime, watch, direction, task);
+	return 0;
 }
 
 static __attribute__((noinline)) int wait_locked(struct rt_watch *watch, int direction, struct rt_task *task,
@@ -219,14 +237,6 @@ static __attribute__((noinline)) int wait_locked(struct rt_watch *watch, int dir
 		return task_suspend_unlock(task, deadline);
 	rt_runtime_unlock(runtime);
 	return err;
-}
-
-/* Whether all that await() looks at is as usual, in a runtime of one thread. */
-static inline bool is_plain(const struct rt_runtime *runtime, struct rt_watch *watch, int direction)
-{
-	uint32_t bits = RT_REGISTERED | RT_FINISHED | (uint32_t)direction;
-
-	return !runtime->shared && !*slot_of(watch, direction) && (watch->ready & bits) == RT_REGISTERED;
 }
 
 int watch_wait(struct rt_watch *watch, int direction, rt_time deadline)

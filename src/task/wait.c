@@ -78,10 +78,21 @@ static bool begin(struct rt_task *task, rt_time deadline, struct wait_timer *tim
 	return wait->by_frame && give_way(task);
 }
 
+/* Nothing but what is waited for ends it, as far as can be seen, and there is nothing to lock. */
+static inline bool is_plain(const struct rt_task *task, rt_time deadline)
+{
+	return deadline == RT_FOREVER && !task->home->runtime->shared && !task->frame && !task->interrupted &&
+	       task->wait.result == WAIT_PENDING;
+}
+
 bool wait_begin(struct rt_task *task, rt_time deadline, struct wait_timer *timer)
 {
 	struct rt_runtime *runtime = task->home->runtime;
 
+	if (is_plain(task, deadline)) {
+		task->wait.by_frame = false;
+		return true;
+	}
 	rt_runtime_lock(runtime);
 	bool suspend = begin(task, deadline, timer);
 
@@ -219,20 +230,13 @@ static __attribute__((noinline)) int suspend_unlock(struct rt_task *task, rt_tim
 	return result;
 }
 
-/* Nothing but what is waited for ends it, as far as can be seen. */
-static inline bool is_plain(const struct rt_task *task, rt_time deadline)
-{
-	return deadline == RT_FOREVER && !task->frame && !task->interrupted &&
-	       task->wait.result == WAIT_PENDING;
-}
-
 /*
  * The usual wait takes little of the task's stack, and nothing that it need not touch: of many parked tasks
  * none is in a cache.
  */
 int task_suspend_unlock(struct rt_task *task, rt_time deadline)
 {
-	if (task->home->runtime->shared || !is_plain(task, deadline))
+	if (!is_plain(task, deadline))
 		return suspend_unlock(task, deadline);
 	task->wait.by_frame = false;
 	int err = task->home->ops->park(task);
