@@ -34,7 +34,7 @@ local rt = {
 }
 
 -- The name of the runtime that runs this program; with a name, goes on on that one, as long as nothing has been
--- spawned. rtlua --runtime=NAME and rt.main(NAME, fn) choose it from the start. Waits.
+-- spawned, and not inside of a timeout. rtlua --runtime=NAME and rt.main(NAME, fn) choose it from the start. Waits.
 function rt.runtime(name)
   local running = core.runtime()
   if name == nil or name == running then return running end

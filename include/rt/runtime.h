@@ -270,8 +270,8 @@ struct rt_runtime_ops {
 
 	/*
 	 * Where something new is to run: a task, or, with spread, something that should run in
-	 * parallel to its spawner if that is possible. On a thread of the runtime. May be NULL: it is the
-	 * runtime.
+	 * parallel to its spawner if that is possible: one of a few executors, say one for each worker, that
+	 * last as long as the runtime. On a thread of the runtime. May be NULL: it is the runtime.
 	 */
 	struct rt_executor *(*place)(struct rt_runtime *runtime, bool spread);
 

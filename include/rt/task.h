@@ -24,9 +24,9 @@ struct rt_task_options {
 
 /*
  * Starts a task and returns its handle, which must be given to rt_join() or
- * rt_detach() once. Returns NULL without a runtime on this thread or when there
- * is no memory for a stack; errno tells (EPERM, ENOMEM, EINVAL for the stack size). Does not suspend: the
- * new task runs when the caller waits.
+ * rt_detach() once; it ends with the runtime at the latest. Returns NULL without a
+ * runtime on this thread or when there is no memory for a stack; errno tells (EPERM,
+ * ENOMEM, EINVAL for the stack size). Does not suspend: the new task runs when the caller waits.
  */
 #define rt_spawn(fn, arg) rt_spawn_with((fn), (arg), &(const struct rt_task_options){#fn, RT_SITE, 0})
 #ifdef __cplusplus

@@ -81,6 +81,7 @@
 #define failure_seen rt__failure_seen
 #define failures_report rt__failures_report
 #define fd_await rt__fd_await
+#define fd_poll rt__fd_poll
 #define fd_was_misled rt__fd_was_misled
 #define fiber_finish rt__fiber_finish
 #define fiber_init rt__fiber_init
@@ -396,7 +397,8 @@
 #define task_report_overflow rt__task_report_overflow
 #define task_slept rt__task_slept
 #define task_start rt__task_start
-#define task_suspend_unlock rt__task_suspend_unlock
+#define task_suspend_plain rt__task_suspend_plain
+#define task_suspend_timed rt__task_suspend_timed
 #define task_wake rt__task_wake
 #define tcp_begin_connect rt__tcp_begin_connect
 #define tcp_connected rt__tcp_connected

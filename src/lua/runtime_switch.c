@@ -38,6 +38,9 @@ int runtime_switch_await(lua_State *L, struct vm *vm, const struct rt_runtime_op
 			 "the program runs on '%s' already: another runtime must be chosen before anything "
 			 "is spawned, or with --runtime=%s",
 			 runtime->ops->name, ops->name);
+	/* Its timer would be the old one's. */
+	if (task_deadline(&task->task) != RT_FOREVER)
+		vm_error(L, "runtime: another one cannot be chosen inside of a timeout");
 	rt_runtime_lock(runtime);
 	wait_prepare(&task->task, &switching, vm);
 	vm->next_runtime = ops;

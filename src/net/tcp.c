@@ -8,10 +8,10 @@
 #include "base/error.h"
 #include "net/addr.h"
 #include "net/socket.h"
+#include "net/wait_fd.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -151,7 +151,7 @@ int tcp_begin_connect(struct rt_tcp *tcp, const struct rt_addr *addr)
 	tcp_init(tcp, fd);
 	if (connect(fd, &addr->u.any, addr_len(addr)) == 0)
 		return 0;
-	int err = errno;
+	int err = error_last();
 
 	/* An interrupted connect() goes on in the background. */
 	if (err == EINPROGRESS || err == EINTR) {
@@ -162,20 +162,13 @@ int tcp_begin_connect(struct rt_tcp *tcp, const struct rt_addr *addr)
 	return -err;
 }
 
-/* With several threads an event of another descriptor with this number may have come to this one. */
-static bool was_misled(const struct self *self, int fd)
-{
-	struct pollfd pollfd = {.fd = fd, .events = POLLOUT};
-
-	return self_shares(self) && poll(&pollfd, 1, 0) == 0;
-}
-
 int tcp_connected(struct rt_tcp *tcp)
 {
 	struct self *self = self_get();
 	uint32_t seen = watch_look(&tcp->watch);
 
-	if (was_misled(self, tcp->watch.fd)) {
+	/* With several threads an event of another descriptor with this number may have come to this one. */
+	if (self_shares(self) && fd_poll(tcp->watch.fd, RT_WRITE) == 0) {
 		watch_change(self, &tcp->watch, seen, 0, RT_WRITE);
 		return -EINPROGRESS;
 	}

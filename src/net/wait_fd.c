@@ -19,17 +19,27 @@ static bool is_file(int fd)
 	return fstat(fd, &status) == 0 && (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode));
 }
 
+int fd_poll(int fd, int direction)
+{
+	struct pollfd pollfd = {.fd = fd, .events = direction == RT_READ ? POLLIN : POLLOUT};
+	int ready;
+
+	do
+		ready = poll(&pollfd, 1, 0);
+	while (ready < 0 && error_last() == EINTR);
+	return ready < 0 ? -error_last() : pollfd.revents;
+}
+
 /* How a foreign descriptor stands right now: > 0 ready, 0 not, or -errno. */
 static int look(int fd, int direction)
 {
-	struct pollfd pollfd = {.fd = fd, .events = direction == RT_READ ? POLLIN : POLLOUT};
-	int ready = poll(&pollfd, 1, 0);
+	int events = fd_poll(fd, direction);
 
-	if (ready > 0 && (pollfd.revents & POLLNVAL))
+	if (events > 0 && (events & POLLNVAL))
 		return -EBADF;
-	if (ready > 0 && is_file(fd))
+	if (events > 0 && is_file(fd))
 		return -EPERM;
-	return ready < 0 ? -error_last() : ready;
+	return events;
 }
 
 int fd_await(struct rt_watch *watch, int fd, int direction, struct rt_task *task)

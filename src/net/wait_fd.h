@@ -9,6 +9,9 @@
 
 RT_PRIVATE_BEGIN
 
+/* How it stands right now: the events of poll(), none: it is not ready; or -errno. */
+int fd_poll(int fd, int direction);
+
 /* Publishes task on a watch of its own. After the wait: watch_finish(). Errors as rt_wait_fd(). */
 int fd_await(struct rt_watch *watch, int fd, int direction, struct rt_task *task);
 

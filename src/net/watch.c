@@ -196,8 +196,11 @@ static int await(struct rt_runtime *runtime, struct rt_watch *watch, int directi
 	return err;
 }
 
-/* Whether all that await() looks at is as usual, in a runtime of one thread. */
-static inline bool is_plain(const struct rt_runtime *runtime, struct rt_watch *watch, int direction)
+/*
+ * Whether all that await() looks at is as usual, in a runtime of one thread: so there is nothing to lock for
+ * publish() and what follows.
+ */
+static inline bool is_usual(const struct rt_runtime *runtime, struct rt_watch *watch, int direction)
 {
 	uint32_t bits = RT_REGISTERED | RT_FINISHED | (uint32_t)direction;
 
@@ -219,7 +222,7 @@ int watch_await(struct rt_watch *watch, int direction, struct rt_task *task)
 {
 	struct rt_runtime *runtime = task->home->runtime;
 
-	if (!is_plain(runtime, watch, direction))
+	if (!is_usual(runtime, watch, direction))
 		return await_locked(watch, direction, task);
 	publish(runtime, watch, direction, task);
 	return 0;
@@ -247,7 +250,7 @@ int watch_wait(struct rt_watch *watch, int direction, rt_time deadline)
 		return -EPERM;
 	struct rt_runtime *runtime = task->home->runtime;
 
-	if (!is_plain(runtime, watch, direction))
+	if (!is_usual(runtime, watch, direction))
 		return wait_locked(watch, direction, task, deadline);
 	publish(runtime, watch, direction, task);
 	return task_suspend_unlock(task, deadline);

@@ -106,7 +106,7 @@ void fiber_init_thread(struct fiber *fiber)
 
 void *fiber_top(const struct stack *stack, size_t reserve)
 {
-	return stack->base + ((stack->size - reserve) & ~(size_t)15);
+	return stack->base + ((stack->size - reserve) & ~(size_t)63);
 }
 
 void fiber_init(struct fiber *fiber, const struct stack *stack, size_t reserve, void (*entry)(void *arg),

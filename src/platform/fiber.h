@@ -31,12 +31,12 @@ void fiber_init_thread(struct fiber *fiber);
  * Prepares a fiber on a stack: the first switch to it calls entry(arg), which
  * must never return but switch away for good (fiber_switch_last). reserve bytes at
  * the top of the stack are left alone, for the caller's data; fiber_top()
- * gives their address (aligned to 16).
+ * gives their address (aligned to 64, a cache line).
  */
 void fiber_init(struct fiber *fiber, const struct stack *stack, size_t reserve, void (*entry)(void *arg),
 		void *arg);
 
-/* The lowest address of the reserve bytes at the top of stack, aligned to 16. */
+/* The lowest address of the reserve bytes at the top of stack, aligned to 64. */
 void *fiber_top(const struct stack *stack, size_t reserve);
 
 /*

@@ -16,7 +16,7 @@
 RT_PRIVATE_BEGIN
 
 struct stack {
-	char *base; /* lowest usable byte, above the guard */
+	char *base; /* lowest usable byte, above the guard: the beginning of a page */
 	size_t size; /* usable bytes; the top is base + size, 16-byte aligned */
 	size_t guard; /* bytes below base that fault */
 };

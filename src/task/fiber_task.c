@@ -91,7 +91,8 @@ static void resume(struct rt_task *task)
 	self->fiber = outer;
 }
 
-/* The frames that are returned to first, and the task's own data. */
+/* The frames that are returned to first, and what was waited for. Its own data task_fetch() has fetched
+ * before. */
 static void fetch(const struct rt_task *task)
 {
 	enum { LINE = 64 };

@@ -71,7 +71,7 @@ static inline void self_refill(struct self *self)
 		self->budget = 1 + self_choose(1u << self_choose(DOUBLINGS));
 }
 
-/* Whether other threads run this thread's runtime as well: of whoever has self, and of whoever has not. */
+/* Whether other threads run this thread's runtime as well. self_is_shared() looks up self itself. */
 static inline bool self_shares(const struct self *self)
 {
 	const struct rt_runtime *runtime = self->runtime;

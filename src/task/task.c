@@ -97,8 +97,10 @@ void task_fetch(const struct rt_runnable *runnable)
 	enum { LINE = 64 };
 	const char *next = (const char *)runnable->next;
 
-	__builtin_prefetch(next, 1);
-	__builtin_prefetch(next + LINE, 1);
+	if (next) {
+		__builtin_prefetch(next, 1);
+		__builtin_prefetch(next + LINE, 1);
+	}
 	if (runnable->run == run && task->home->ops->fetch)
 		task->home->ops->fetch(task);
 }

@@ -215,10 +215,28 @@ bool wait_still(struct rt_task *task);
 int wait_end(struct rt_task *task);
 
 /*
+ * Whether nothing but what is waited for ends it, as far as can be seen, and there is nothing to lock: that
+ * is the usual wait. Only the calling thread could start a second one, so this holds until the task has
+ * parked.
+ */
+static inline bool wait_is_plain(const struct rt_task *task, rt_time deadline)
+{
+	return deadline == RT_FOREVER && !task->home->runtime->shared && !task->frame && !task->interrupted &&
+	       task->wait.result == WAIT_PENDING;
+}
+
+/* The two ways of task_suspend_unlock(). The plain one takes little of the stack, which is in no cache. */
+int task_suspend_plain(struct rt_task *task);
+int task_suspend_timed(struct rt_task *task, rt_time deadline);
+
+/*
  * wait_begin, park until over, wait_end, for one who has just published the waiter: locked, and unlocked
  * when it returns. Suspends.
  */
-int task_suspend_unlock(struct rt_task *task, rt_time deadline);
+static inline int task_suspend_unlock(struct rt_task *task, rt_time deadline)
+{
+	return wait_is_plain(task, deadline) ? task_suspend_plain(task) : task_suspend_timed(task, deadline);
+}
 
 /* The same for one who is not locked. Suspends. */
 static inline int task_suspend(struct rt_task *task, rt_time deadline)

@@ -78,18 +78,11 @@ static bool begin(struct rt_task *task, rt_time deadline, struct wait_timer *tim
 	return wait->by_frame && give_way(task);
 }
 
-/* Nothing but what is waited for ends it, as far as can be seen, and there is nothing to lock. */
-static inline bool is_plain(const struct rt_task *task, rt_time deadline)
-{
-	return deadline == RT_FOREVER && !task->home->runtime->shared && !task->frame && !task->interrupted &&
-	       task->wait.result == WAIT_PENDING;
-}
-
 bool wait_begin(struct rt_task *task, rt_time deadline, struct wait_timer *timer)
 {
 	struct rt_runtime *runtime = task->home->runtime;
 
-	if (is_plain(task, deadline)) {
+	if (wait_is_plain(task, deadline)) {
 		task->wait.by_frame = false;
 		return true;
 	}
@@ -168,7 +161,7 @@ int wait_end(struct rt_task *task)
 }
 
 /* What wait_end() gives, if the wait is over; else WAIT_PENDING. */
-static inline __attribute__((always_inline)) int try_to_end(struct rt_task *task)
+static __attribute__((noinline)) int try_to_end(struct rt_task *task)
 {
 	struct rt_runtime *runtime = task->home->runtime;
 
@@ -193,59 +186,45 @@ static __attribute__((noinline)) int give_up(struct rt_task *task, int err)
 	return err;
 }
 
-/* Until the wait is over, having been resumed once. */
-static __attribute__((noinline)) int park_on(struct rt_task *task)
+/*
+ * Until the wait is over; it has begun. Inline: of what waits, a dump leaves out just one frame. A plain one
+ * that is over as it should be has nothing to end, unless a second thread has come to run this meanwhile.
+ */
+static inline __attribute__((always_inline)) int park(struct rt_task *task, bool plain)
 {
-	int result;
-
-	while ((result = try_to_end(task)) == WAIT_PENDING) {
+	for (;;) {
 		int err = task->home->ops->park(task);
 
 		if (err < 0)
 			return give_up(task, err);
+		if (plain && !task->home->runtime->shared && task->wait.result != WAIT_PENDING)
+			return task->wait.result;
+		int result = try_to_end(task);
+
+		if (result != WAIT_PENDING)
+			return result;
 	}
-	return result;
 }
 
-/* Until the wait is over; it has begun. Inline: of what waits, a dump leaves out just one frame. */
-static inline __attribute__((always_inline)) int park(struct rt_task *task)
+int task_suspend_plain(struct rt_task *task)
 {
-	int err = task->home->ops->park(task);
-
-	return err < 0 ? give_up(task, err) : park_on(task);
+	task->wait.by_frame = false;
+	return park(task, true);
 }
 
-static __attribute__((noinline)) int suspend_unlock(struct rt_task *task, rt_time deadline)
+int task_suspend_timed(struct rt_task *task, rt_time deadline)
 {
 	struct rt_runtime *runtime = task->home->runtime;
 	struct wait_timer timer;
 
 	if (begin(task, deadline, &timer)) {
 		rt_runtime_unlock(runtime);
-		return park(task);
+		return park(task, false);
 	}
 	int result = end(task);
 
 	rt_runtime_unlock(runtime);
 	return result;
-}
-
-/*
- * The usual wait takes little of the task's stack, and nothing that it need not touch: of many parked tasks
- * none is in a cache.
- */
-int task_suspend_unlock(struct rt_task *task, rt_time deadline)
-{
-	if (!is_plain(task, deadline))
-		return suspend_unlock(task, deadline);
-	task->wait.by_frame = false;
-	int err = task->home->ops->park(task);
-
-	if (err < 0)
-		return give_up(task, err);
-	/* Another thread may have started meanwhile: then it ends locked. */
-	return task->wait.result == WAIT_PENDING || task->home->runtime->shared ? park_on(task)
-										: task->wait.result;
 }
 
 bool wait_still(struct rt_task *task)
@@ -300,5 +279,5 @@ int rt_yield(void)
 	rt_runtime_lock(runtime);
 	task_publish_turn(task);
 	rt_runtime_unlock(runtime);
-	return park(task);
+	return park(task, false);
 }

@@ -75,6 +75,13 @@ rt.test("too late", function(t)
   t:ok(text:find("'native' already", 1, true), text)
 end)
 
+rt.test("not inside of a timeout, whose timer is the first one's", function(t)
+  local text, code = run("rt.timeout(60, rt.runtime, 'stealing')")
+  t:ok(text:find("runtime: another one cannot be chosen inside of a timeout", 1, true), text)
+  t:equal(code, 1)
+  t:equal(run("rt.timeout(60, rt.sleep, 0) print(rt.runtime 'stealing')"), "stealing\n")
+end)
+
 rt.test("one that there is not", function(t)
   local text, code = run("rt.runtime 'none'")
   t:equal(code, 1)
