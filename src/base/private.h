@@ -362,6 +362,8 @@
 #define stealing_is_done rt__stealing_is_done
 #define stealing_notify rt__stealing_notify
 #define strand_init rt__strand_init
+#define strand_peek rt__strand_peek
+#define strand_take rt__strand_take
 #define strand_is_running rt__strand_is_running
 #define strand_retire rt__strand_retire
 #define strands_free rt__strands_free
@@ -385,6 +387,9 @@
 #define task_end_case rt__task_end_case
 #define task_fetch rt__task_fetch
 #define task_finish rt__task_finish
+#define task_follow rt__task_follow
+#define task_leave rt__task_leave
+#define task_of rt__task_of
 #define task_forget_joiners rt__task_forget_joiners
 #define task_groups_add rt__task_groups_add
 #define task_groups_remove rt__task_groups_remove

@@ -12,7 +12,7 @@
 /* What the carrier's loop is to do with its task; set by carrier_run() on the same thread. */
 struct loop {
 	struct carrier carrier;
-	void (*work)(struct lua_task *task);
+	struct lua_task *(*work)(struct lua_task *task);
 };
 
 static void run_loop(void *arg)
@@ -21,9 +21,11 @@ static void run_loop(void *arg)
 	struct carrier *carrier = &loop->carrier;
 
 	for (;;) {
-		loop->work(carrier->task);
-		carrier->task->carrier = NULL;
-		carrier->task = NULL;
+		carrier->task = loop->work(carrier->task);
+		if (carrier->task) {
+			carrier->task->carrier = carrier;
+			continue;
+		}
 		fiber_switch(&carrier->fiber, &self_get()->thread);
 	}
 }
@@ -80,7 +82,7 @@ static void release(struct carrier *carrier)
 	vm->idle_carrier_count++;
 }
 
-int carrier_run(struct lua_task *task, void (*work)(struct lua_task *task))
+int carrier_run(struct lua_task *task, struct lua_task *(*work)(struct lua_task *task))
 {
 	struct carrier *carrier = task->carrier;
 	struct self *self = self_get();

@@ -26,10 +26,11 @@ struct carrier {
 };
 
 /*
- * Runs work(task) on the task's carrier, or goes on where carrier_park() left.
+ * Runs work(task) on a carrier, or goes on where carrier_park() left. work() gives the carrier back
+ * (task->carrier), and the task that is to go on on it, which has none; NULL: none is.
  * On the scheduler's stack. Returns 0, or -ENOMEM when there is no carrier to be had.
  */
-int carrier_run(struct lua_task *task, void (*work)(struct lua_task *task));
+int carrier_run(struct lua_task *task, struct lua_task *(*work)(struct lua_task *task));
 
 /* Leaves the stack of the running task's carrier, which stays the task's. */
 void carrier_park(struct lua_task *task);

@@ -232,8 +232,42 @@ static int push_result(lua_State *L, int result)
 	return 2;
 }
 
-/* On a carrier. */
-static void work(struct lua_task *task)
+/* A task that can go on on a carrier that another one gives back: it needs one, and is not to park again at
+ * once. */
+static struct lua_task *next_for_carrier(struct vm *vm)
+{
+	const struct rt_runnable *runnable = strand_peek(vm->strand);
+	struct rt_task *next = runnable ? task_of(runnable) : NULL;
+
+	if (!next || next->home != &vm->home || lua_task_of(next)->carrier ||
+	    (lua_task_of(next)->yielded && wait_still(next)))
+		return NULL;
+	return lua_task_of(next);
+}
+
+/*
+ * Having left the task, which may be the next one, or gone if it has ended: the one that goes on at once on
+ * the carrier. That saves a switch to the scheduler, and one back.
+ */
+static struct lua_task *follow(struct lua_task *task)
+{
+	struct vm *vm = lua_task_vm(task);
+
+	task->carrier = NULL;
+	if (vm->runtime->shared)
+		return NULL;
+	task_leave(&task->task);
+	struct lua_task *next = next_for_carrier(vm);
+
+	if (next) {
+		strand_take(vm->strand);
+		task_follow(&next->task);
+	}
+	return next;
+}
+
+/* On a carrier, which is given back. */
+static struct lua_task *work(struct lua_task *task)
 {
 	lua_State *L = coroutine(task);
 	int nargs = task->values;
@@ -246,6 +280,7 @@ static void work(struct lua_task *task)
 
 	if (status != LUA_YIELD || !task->yielded)
 		finish(task, status);
+	return follow(task);
 }
 
 /* Rather an error in this task than none. */

@@ -87,9 +87,8 @@ static void run(struct rt_runnable *runnable)
 		free_retired(strand);
 		return;
 	}
-	int batch = strand->queue.seeded ? 1 : STRAND_BATCH;
-
-	for (int i = 0; i < batch; i++) {
+	strand->left = strand->queue.seeded ? 1 : STRAND_BATCH;
+	while (strand->left-- > 0) {
 		struct rt_runnable *next = take(strand);
 
 		if (!next)
@@ -104,6 +103,17 @@ static void run(struct rt_runnable *runnable)
 	unlock(strand);
 	if (again)
 		strand->parent->schedule(strand->parent, &strand->runnable);
+}
+
+struct rt_runnable *strand_peek(const struct strand *strand)
+{
+	return strand->left > 0 ? strand->queue.head : NULL;
+}
+
+void strand_take(struct strand *strand)
+{
+	strand->left--;
+	queue_pop(&strand->queue);
 }
 
 void strand_init(struct strand *strand, struct rt_executor *parent)

@@ -20,6 +20,7 @@ struct strand {
 	struct queue queue;
 	bool scheduled;
 	bool running; /* what is on it, on some thread */
+	int left; /* of the turn that it has, runnables; of the thread that it runs on */
 	void **retired, *next; /* the list that it is in; NULL: in use */
 };
 
@@ -35,6 +36,13 @@ void strand_init(struct strand *strand, struct rt_executor *parent);
  * until then it is in the list, for strands_free(). NULL is fine.
  */
 void strand_retire(struct strand *strand, void **retired);
+
+/*
+ * For what runs on it, where the runtime has one thread: what would be next in this turn, NULL if there is
+ * nothing more, and to take that.
+ */
+struct rt_runnable *strand_peek(const struct strand *strand);
+void strand_take(struct strand *strand);
 
 /* Whether what is on it has its turn, on another thread, or on this one around the call. Any thread. */
 bool strand_is_running(struct strand *strand);

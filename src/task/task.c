@@ -66,20 +66,17 @@ static void end(struct rt_task *task)
 		ops->ended(task);
 }
 
-static void run(struct rt_runnable *runnable)
+static inline void enter(struct self *self, struct rt_task *task)
 {
-	struct rt_task *task = container_of(runnable, struct rt_task, runnable);
-	struct self *self = self_get();
-	struct rt_task *outer = self->task;
-
 	set_state(task, TASK_RUNNING);
 	self->task = task;
 	self_refill(self);
 	self_turn(self);
-	task->home->ops->resume(task);
-	self_turn(self);
-	self->task = outer;
-	/* Once it is parked it may be running again, elsewhere. */
+}
+
+/* Off its stack, of a task that has run. Once it is parked it may be running again, elsewhere. */
+static inline void leave(struct rt_task *task)
+{
 	if (move(task, TASK_RUNNING, TASK_PARKED))
 		return;
 	if (task->state == TASK_DONE) {
@@ -88,6 +85,42 @@ static void run(struct rt_runnable *runnable)
 	}
 	set_state(task, TASK_SCHEDULED);
 	schedule(task);
+}
+
+static void run(struct rt_runnable *runnable)
+{
+	struct rt_task *task = container_of(runnable, struct rt_task, runnable);
+	struct self *self = self_get();
+	struct rt_task *outer = self->task;
+
+	enter(self, task);
+	task->home->ops->resume(task);
+	/* The last of those that have followed it, if that has not been left. */
+	task = self->task;
+	self->task = outer;
+	if (!task)
+		return;
+	self_turn(self);
+	leave(task);
+}
+
+void task_leave(struct rt_task *task)
+{
+	struct self *self = self_get();
+
+	self_turn(self);
+	self->task = NULL;
+	leave(task);
+}
+
+struct rt_task *task_of(const struct rt_runnable *runnable)
+{
+	return runnable->run == run ? container_of(runnable, struct rt_task, runnable) : NULL;
+}
+
+void task_follow(struct rt_task *task)
+{
+	enter(self_get(), task);
 }
 
 void task_fetch(const struct rt_runnable *runnable)

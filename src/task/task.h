@@ -147,6 +147,17 @@ void task_launch(struct rt_task *task);
 /* Before what is scheduled runs: has the memory that it touches first brought into the cache. */
 void task_fetch(const struct rt_runnable *runnable);
 
+/*
+ * For resume(), where tasks run one after the other on another stack than the scheduler's: leaves one that
+ * has run, of which nothing is on that stack any more, and begins with one that has been taken from its
+ * executor. Where the runtime has one thread.
+ */
+void task_leave(struct rt_task *task);
+void task_follow(struct rt_task *task);
+
+/* The task whose turn a runnable is; NULL: it is another kind of thing. */
+struct rt_task *task_of(const struct rt_runnable *runnable);
+
 /* To be called by the task itself as its last act, before it leaves its stack for good. */
 void task_finish(struct rt_task *task, int result);
 

@@ -323,3 +323,18 @@ rt.test("a timeout in one task leaves the others alone", function(t)
   failure("timeout", "ETIMEDOUT", rt.timeout(0.005, function() return other:await() end))
   t:equal(other:await(), "whole")
 end)
+
+rt.test("time goes on while tasks of the VM do nothing but yield", function(t)
+  local done, turns = false, 0
+  local function work()
+    while not done do
+      turns = turns + 1
+      rt.yield()
+    end
+  end
+  local tasks = {rt.spawn(work), rt.spawn(work), rt.spawn(work)}
+  rt.sleep(0.001)
+  done = true
+  for _, task in ipairs(tasks) do task:await() end
+  t:ok(turns >= 3)
+end)
