@@ -10,8 +10,8 @@ usage() {
   cat <<'END'
 usage: run-echo.sh [--quick] [--rounds N] [--seconds S] [--only SERVERS]
   --quick         a short run: less exact
-  --rounds N      rounds per number of connections (31); every server has a turn in each
-  --seconds S     the length of a turn (0.3); short and many is steadier than long and few
+  --rounds N      rounds per number of connections (101); every server has a turn in each
+  --seconds S     the length of a turn (0.1); short and many is steadier than long and few
   --only SERVERS  which of epoll,libevent,c,lua (all); epoll always runs
 environment:
   RTLUA      the rtlua binary
@@ -21,10 +21,10 @@ END
 }
 
 # Of connections; "=": all messages are the same, which spares Lua making a new string of each.
-rounds=31 seconds=0.3 idle=10000 counts="64 1000 64= 1000=" traced="5000 25000" only=epoll,libevent,c,lua
+rounds=101 seconds=0.1 idle=10000 counts="64 1000 64= 1000=" traced="5000 25000" only=epoll,libevent,c,lua
 while [ $# -gt 0 ]; do
   case $1 in
-    --quick) rounds=7 seconds=0.2 traced="2000 8000" ;;
+    --quick) rounds=15 seconds=0.1 traced="2000 8000" ;;
     --rounds) rounds=${2:?} && shift ;;
     --seconds) seconds=${2:?} && shift ;;
     --only) only=epoll,${2:?} && shift ;;

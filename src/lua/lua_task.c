@@ -80,6 +80,19 @@ static int acquire_slot(lua_State *L, struct vm *vm)
 	return index;
 }
 
+/* Writes only where something is: a new key may take memory, which may raise. */
+static void drop_locals(lua_State *anchors, int index)
+{
+	lua_rawgeti(anchors, VM_LOCALS, index + 1);
+	bool has = !lua_isnil(anchors, -1);
+
+	lua_pop(anchors, 1);
+	if (!has)
+		return;
+	lua_pushnil(anchors);
+	lua_rawseti(anchors, VM_LOCALS, index + 1);
+}
+
 /* A coroutine that failed, or was abandoned in the middle, cannot be used again. */
 static void release_slot(struct vm *vm, int index, bool reusable)
 {
@@ -87,10 +100,8 @@ static void release_slot(struct vm *vm, int index, bool reusable)
 
 	lua_pushnil(vm->anchors);
 	lua_rawseti(vm->anchors, VM_TASKS, index + 1);
-	if (vm->has_locals) {
-		lua_pushnil(vm->anchors);
-		lua_rawseti(vm->anchors, VM_LOCALS, index + 1);
-	}
+	if (vm->has_locals)
+		drop_locals(vm->anchors, index);
 	if (!reusable || index >= SLOTS_KEPT) {
 		slot->L = NULL;
 		lua_pushnil(vm->anchors);

@@ -95,13 +95,13 @@ static void run(struct rt_runnable *runnable)
 
 	enter(self, task);
 	task->home->ops->resume(task);
-	/* The last of those that have followed it, if that has not been left. */
+	/* The last of those that have followed it; NULL if that has been left as well. */
 	task = self->task;
+	if (task)
+		self_turn(self);
 	self->task = outer;
-	if (!task)
-		return;
-	self_turn(self);
-	leave(task);
+	if (task)
+		leave(task);
 }
 
 void task_leave(struct rt_task *task)

@@ -10,7 +10,9 @@
  *
  * A task is woken on a thread of its runtime only; other threads schedule a
  * runnable that does it. The transition to PARKED happens on the scheduler's stack,
- * after the task has left its own.
+ * after the task has left its own. With one thread, that of a Lua task may also happen on
+ * the carrier that it has given back (task_leave()), and so may its end: whoever is woken by
+ * that, and ended(), must neither free carriers nor close the VM, but may schedule what does.
  *
  * Where several threads run the runtime, its lock guards all that has to do with waiting: the
  * wait, joiners, frames, scopes, the cancel flags. Functions below take it themselves, but for
@@ -61,7 +63,8 @@ struct task_wait {
 };
 
 struct task_ops {
-	/* Runs the task until it parks or ends; on the scheduler's stack. */
+	/* Runs the task until it parks or ends, and may run others after it (task_follow()); on the
+	 * scheduler's stack. self->task is then the last of them, if that was not left. */
 	void (*resume)(struct rt_task *task);
 	/* Has the memory that resume() touches first brought into the cache, without waiting. May be NULL. */
 	void (*fetch)(const struct rt_task *task);

@@ -436,3 +436,49 @@ rt.test("a finalizer cannot wait, and says so", function(t)
   t:equal(other:await(), "fine")
   rt.sleep(0.001)
 end)
+
+rt.test("tasks that end, wait in the middle of C and collect follow each other", function(t)
+  local order = {}
+  local function note(what) order[#order + 1] = what end
+  for _ = 1, 3 do
+    rt.task.spawn(function() note "ends" end) -- nobody has its handle
+    rt.task.spawn(function()
+      collectgarbage()
+      collectgarbage()
+      note "collects"
+    end)
+    local kept = rt.task.spawn(function()
+      table.sort({2, 1}, function(a, b)
+        rt.yield() -- its carrier stays with it
+        note "sorts"
+        return a < b
+      end)
+      rt.yield()
+      note "yields"
+    end)
+    local last = rt.task.spawn(function() note "last" return 7 end)
+    t:equal(last:await(), 7)
+    t:ok(kept:join())
+  end
+  t:equal(table.concat(order, " "), ("ends collects last sorts yields "):rep(3):sub(1, -2))
+end)
+
+rt.test("a job that is started between two tasks that yield", function(t)
+  local turns = {}
+  local function work(name)
+    for _ = 1, 3 do
+      turns[#turns + 1] = name
+      rt.yield()
+    end
+  end
+  local a = rt.task.spawn(work, "a")
+  local b = rt.task.spawn(function()
+    work "b"
+    return rt.parallel(function(x) return x + 1 end, 41):await()
+  end)
+  local c = rt.task.spawn(work, "c")
+  a:await()
+  c:await()
+  t:equal(b:await(), 42)
+  t:equal(table.concat(turns), "abcabcabc")
+end)

@@ -161,6 +161,55 @@ START_TEST(one_that_schedules_itself_does_not_starve_the_others)
 }
 END_TEST
 
+static void run_all_there_is(struct rt_runnable *runnable)
+{
+	const struct probe *probe = container_of(runnable, struct probe, runnable);
+
+	run(runnable);
+	for (struct rt_runnable *next; (next = strand_peek(probe->strand));) {
+		strand_take(probe->strand);
+		next->run(next);
+	}
+}
+
+START_TEST(one_that_takes_the_next_ones_does_not_starve_the_others)
+{
+	struct strand *strand = start();
+
+	for (int i = 0; i < MANY; i++)
+		schedule(strand, &probes[i]);
+	probes[0].strand = strand;
+	probes[0].runnable.run = run_all_there_is;
+	other.runnable.run = run;
+	schedule_on_parent(&parent.executor, &other.runnable);
+	ck_assert(turn());
+	ck_assert_int_eq(ran, STRAND_BATCH);
+	ck_assert_ptr_null(strand_peek(strand));
+	while (turn())
+		;
+	ck_assert_int_eq(other.order, STRAND_BATCH + 1);
+	for (int i = STRAND_BATCH; i < MANY; i++)
+		ck_assert_int_eq(probes[i].order, i + 2);
+}
+END_TEST
+
+START_TEST(where_chance_decides_nobody_takes_the_next_one)
+{
+	struct strand *strand = start();
+
+	strand->queue.seeded = true;
+	for (int i = 0; i < 2; i++) {
+		schedule(strand, &probes[i]);
+		probes[i].strand = strand;
+		probes[i].runnable.run = run_all_there_is;
+	}
+	ck_assert(turn());
+	ck_assert_int_eq(ran, 1);
+	ck_assert(turn());
+	ck_assert_int_eq(ran, 2);
+}
+END_TEST
+
 START_TEST(two_strands_alternate)
 {
 	static struct strand one, two;
@@ -191,6 +240,8 @@ int main(void)
 	tcase_add_test(tcase, it_is_scheduled_once_and_runs_in_order);
 	tcase_add_test(tcase, the_others_of_the_parent_get_their_turn);
 	tcase_add_test(tcase, one_that_schedules_itself_does_not_starve_the_others);
+	tcase_add_test(tcase, one_that_takes_the_next_ones_does_not_starve_the_others);
+	tcase_add_test(tcase, where_chance_decides_nobody_takes_the_next_one);
 	tcase_add_test(tcase, two_strands_alternate);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
