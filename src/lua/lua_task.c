@@ -243,8 +243,7 @@ static int push_result(lua_State *L, int result)
 	return 2;
 }
 
-/* A task that can go on on a carrier that another one gives back: it needs one, and is not to park again at
- * once. */
+/* What can go on on a carrier that is given back: it has none, and does not park again at once. */
 static struct lua_task *next_for_carrier(struct vm *vm)
 {
 	const struct rt_runnable *runnable = strand_peek(vm->strand);

@@ -91,8 +91,7 @@ static void resume(struct rt_task *task)
 	self->fiber = outer;
 }
 
-/* The frames that are returned to first, and what was waited for. Its own data task_fetch() has fetched
- * before. */
+/* The frames that are returned to first, and what was waited for; task_fetch() has fetched its own data. */
 static void fetch(const struct rt_task *task)
 {
 	enum { LINE = 64 };
