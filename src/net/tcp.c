@@ -94,39 +94,26 @@ ssize_t tcp_try_read(struct rt_tcp *tcp, void *buf, size_t size)
 	return try_read(self_get(), tcp, buf, size);
 }
 
-static inline ssize_t try_write(struct self *self, struct rt_tcp *tcp, const void *buf, size_t size)
+static inline ssize_t send_parts(int fd, struct iovec *parts, size_t count)
 {
-	struct rt_watch *watch = &tcp->watch;
-	uint32_t seen = watch_look(watch);
-	ssize_t sent = check(self, watch, seen, RT_WRITE);
-
-	if (sent < 0)
-		return sent;
-	do
-		sent = send(watch->fd, buf, size, MSG_NOSIGNAL);
-	while (sent < 0 && error_last() == EINTR);
-	if (sent < 0)
-		return failed(self, watch, seen, RT_WRITE);
-	settle(self, watch, seen);
-	return sent;
-}
-
-ssize_t tcp_try_write(struct rt_tcp *tcp, const void *buf, size_t size)
-{
-	return try_write(self_get(), tcp, buf, size);
-}
-
-static ssize_t try_parts(struct self *self, struct rt_tcp *tcp, struct iovec *parts, size_t count)
-{
-	struct rt_watch *watch = &tcp->watch;
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+
+	if (count == 1)
+		return send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL);
+	return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+static inline __attribute__((always_inline)) ssize_t try_write(struct self *self, struct rt_tcp *tcp,
+							       struct iovec *parts, size_t count)
+{
+	struct rt_watch *watch = &tcp->watch;
 	uint32_t seen = watch_look(watch);
 	ssize_t sent = check(self, watch, seen, RT_WRITE);
 
 	if (sent < 0)
 		return sent;
 	do
-		sent = sendmsg(watch->fd, &message, MSG_NOSIGNAL);
+		sent = send_parts(watch->fd, parts, count);
 	while (sent < 0 && error_last() == EINTR);
 	if (sent < 0)
 		return failed(self, watch, seen, RT_WRITE);
@@ -136,9 +123,12 @@ static ssize_t try_parts(struct self *self, struct rt_tcp *tcp, struct iovec *pa
 
 ssize_t tcp_try_writev(struct rt_tcp *tcp, struct iovec *parts, size_t count)
 {
-	if (count == 1)
-		return try_write(self_get(), tcp, parts->iov_base, parts->iov_len);
-	return try_parts(self_get(), tcp, parts, count);
+	return try_write(self_get(), tcp, parts, count);
+}
+
+ssize_t tcp_try_write(struct rt_tcp *tcp, const void *buf, size_t size)
+{
+	return try_write(self_get(), tcp, &(struct iovec){(void *)buf, size}, 1);
 }
 
 int tcp_begin_connect(struct rt_tcp *tcp, const struct rt_addr *addr)
@@ -347,13 +337,14 @@ static __attribute__((noinline)) ssize_t write_held(struct rt_tcp *tcp, struct i
 ssize_t rt_tcp_write(struct rt_tcp *tcp, const void *buf, size_t size, size_t *done, rt_time deadline)
 {
 	struct self *self = self_get();
-	ssize_t sent = size > 0 && !self_shares(self) ? try_write(self, tcp, buf, size) : 0;
+	struct iovec all = {(void *)buf, size};
+	ssize_t sent = size > 0 && !self_shares(self) ? try_write(self, tcp, &all, 1) : 0;
 
 	if (sent == -EAGAIN)
 		sent = 0;
 	if (sent < 0 || (size_t)sent == size)
 		return note_done(done, sent < 0 ? 0 : size, sent);
-	return write_held(tcp, (struct iovec){(void *)buf, size}, (size_t)sent, done, deadline);
+	return write_held(tcp, all, (size_t)sent, done, deadline);
 }
 
 int rt_tcp_shutdown(struct rt_tcp *tcp, int how)

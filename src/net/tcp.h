@@ -37,8 +37,8 @@ ssize_t tcp_try_write(struct rt_tcp *tcp, const void *buf, size_t size);
 ssize_t tcp_try_writev(struct rt_tcp *tcp, struct iovec *parts, size_t count);
 
 /*
- * Starts to connect. 0: connected; -EINPROGRESS: wait for RT_WRITE, then tcp_connected(), which gives the
- * same. After any other error it is closed.
+ * Starts to connect. 0: connected; -EINPROGRESS: wait for RT_WRITE, then tcp_connected(), which may say so
+ * again. After any other error it is closed.
  */
 int tcp_begin_connect(struct rt_tcp *tcp, const struct rt_addr *addr);
 int tcp_connected(struct rt_tcp *tcp);
