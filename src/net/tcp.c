@@ -53,29 +53,11 @@ static inline void settle(const struct self *self, struct rt_watch *watch, uint3
 	watch_change(self, watch, seen, 0, seen & RT_CLOSED ? RT_DRAINED : RT_DRAINED | RT_READ);
 }
 
-/* Whether to try at all: 0, or what to give instead. */
-static inline int check(struct self *self, const struct rt_watch *watch, uint32_t seen, uint32_t direction)
-{
-	if (watch->fd < 0)
-		return -EBADF;
-	return !(seen & direction) || self_spend(self) ? -EAGAIN : 0;
-}
-
-static inline ssize_t failed(const struct self *self, struct rt_watch *watch, uint32_t seen,
-			     uint32_t direction)
-{
-	int err = error_last();
-
-	if (err == EAGAIN)
-		watch_change(self, watch, seen, 0, direction);
-	return -err;
-}
-
 static inline ssize_t try_read(struct self *self, struct rt_tcp *tcp, void *buf, size_t size)
 {
 	struct rt_watch *watch = &tcp->watch;
 	uint32_t seen = watch_look(watch);
-	ssize_t got = check(self, watch, seen, RT_READ);
+	ssize_t got = watch_check(self, watch, seen, RT_READ);
 
 	if (got < 0)
 		return got;
@@ -83,7 +65,7 @@ static inline ssize_t try_read(struct self *self, struct rt_tcp *tcp, void *buf,
 		got = recv(watch->fd, buf, size, 0);
 	while (got < 0 && error_last() == EINTR);
 	if (got < 0)
-		return failed(self, watch, seen, RT_READ);
+		return watch_failed(self, watch, seen, RT_READ);
 	if ((size_t)got < size)
 		note_short_read(self, watch, seen);
 	return got;
@@ -108,7 +90,7 @@ static inline __attribute__((always_inline)) ssize_t try_write(struct self *self
 {
 	struct rt_watch *watch = &tcp->watch;
 	uint32_t seen = watch_look(watch);
-	ssize_t sent = check(self, watch, seen, RT_WRITE);
+	ssize_t sent = watch_check(self, watch, seen, RT_WRITE);
 
 	if (sent < 0)
 		return sent;
@@ -116,7 +98,7 @@ static inline __attribute__((always_inline)) ssize_t try_write(struct self *self
 		sent = send_parts(watch->fd, parts, count);
 	while (sent < 0 && error_last() == EINTR);
 	if (sent < 0)
-		return failed(self, watch, seen, RT_WRITE);
+		return watch_failed(self, watch, seen, RT_WRITE);
 	settle(self, watch, seen);
 	return sent;
 }

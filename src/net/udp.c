@@ -44,25 +44,15 @@ void udp_finish(struct rt_udp *udp)
 	close(fd);
 }
 
-/* Keeps errno's value across what follows; EAGAIN ends the readiness that was noted. */
-static ssize_t failed(struct rt_watch *watch, int err, uint32_t seen, uint32_t direction)
-{
-	if (err == EAGAIN)
-		watch_change(self_get(), watch, seen, 0, direction);
-	return -err;
-}
-
 ssize_t udp_try_recv(struct rt_udp *udp, void *buf, size_t size, struct rt_addr *peer)
 {
+	struct self *self = self_get();
 	struct rt_watch *watch = &udp->watch;
-
 	uint32_t seen = watch_look(watch);
+	ssize_t got = watch_check(self, watch, seen, RT_READ);
 
-	if (watch->fd < 0)
-		return -EBADF;
-	if (!(seen & RT_READ) || self_spend(self_get()))
-		return -EAGAIN;
-	ssize_t got;
+	if (got < 0)
+		return got;
 
 	do {
 		socklen_t len = sizeof *peer;
@@ -71,26 +61,24 @@ ssize_t udp_try_recv(struct rt_udp *udp, void *buf, size_t size, struct rt_addr 
 		got = recvfrom(watch->fd, buf, size, MSG_TRUNC, peer ? &peer->u.any : NULL,
 			       peer ? &len : NULL);
 	} while (got < 0 && error_last() == EINTR);
-	return got < 0 ? failed(watch, error_last(), seen, RT_READ) : got;
+	return got < 0 ? watch_failed(self, watch, seen, RT_READ) : got;
 }
 
 ssize_t udp_try_send(struct rt_udp *udp, const void *buf, size_t size, const struct rt_addr *addr)
 {
+	struct self *self = self_get();
 	struct rt_watch *watch = &udp->watch;
-
 	uint32_t seen = watch_look(watch);
+	ssize_t sent = watch_check(self, watch, seen, RT_WRITE);
 
-	if (watch->fd < 0)
-		return -EBADF;
-	if (!(seen & RT_WRITE) || self_spend(self_get()))
-		return -EAGAIN;
-	ssize_t sent;
+	if (sent < 0)
+		return sent;
 
 	do
 		sent = sendto(watch->fd, buf, size, MSG_NOSIGNAL, addr ? &addr->u.any : NULL,
 			      addr ? addr_len(addr) : 0);
 	while (sent < 0 && error_last() == EINTR);
-	return sent < 0 ? failed(watch, error_last(), seen, RT_WRITE) : sent;
+	return sent < 0 ? watch_failed(self, watch, seen, RT_WRITE) : sent;
 }
 
 int udp_connect(struct rt_udp *udp, const struct rt_addr *addr)

@@ -3,7 +3,10 @@
 #ifndef RT_NET_WATCH_H
 #define RT_NET_WATCH_H
 
+#include "base/error.h"
 #include "task/task.h"
+
+#include <errno.h>
 
 RT_PRIVATE_BEGIN
 
@@ -64,6 +67,27 @@ static inline void watch_change(const struct self *self, struct rt_watch *watch,
 		watch_change_shared(watch, seen, set, clear);
 	else
 		watch->ready = (seen | set) & ~clear;
+}
+
+/* Before a try: 0, or what to give instead. -EAGAIN: not ready as far as is known, or the budget is used up.
+ */
+static inline int watch_check(struct self *self, const struct rt_watch *watch, uint32_t seen,
+			      uint32_t direction)
+{
+	if (watch->fd < 0)
+		return -EBADF;
+	return !(seen & direction) || self_spend(self) ? -EAGAIN : 0;
+}
+
+/* After a try that has failed, with errno: what to give. EAGAIN ends the readiness that was noted. */
+static inline int watch_failed(const struct self *self, struct rt_watch *watch, uint32_t seen,
+			       uint32_t direction)
+{
+	int err = error_last();
+
+	if (err == EAGAIN)
+		watch_change(self, watch, seen, 0, direction);
+	return -err;
 }
 
 /* Sets bits, whatever has come meanwhile. */
