@@ -124,6 +124,45 @@ rt.test("--fail-fast: nothing starts after the first failure", function()
   lacks(result, "b_test.lua")
 end)
 
+-- For a test's body: stop() stops the command, which goes on when these workers have ended.
+local stop_command = [[
+local function pids() return io.open("/proc/self/stat"):read("*a"):match("^(%d+) %(.*%) %S (%d+)") end
+local function stop(...)
+  local _, command = pids()
+  os.execute("kill -STOP " .. command)
+  local wait = "{ for pid in %s; do while grep -qs ') [^Z]' /proc/$pid/stat; do sleep 0.01; done; done; kill -CONT %s; } &"
+  os.execute(wait:format(table.concat({...}, " "), command))
+end
+]]
+
+rt.test("--fail-fast: the worker starts nothing behind its failure, however slow the command is", function()
+  local result = file(stop_command .. [[
+rt.test("x", function() stop((pids())) error("bad") end)
+rt.test("y", function() end)]], "--fail-fast")
+  ends(result, 1, "0 passed, 1 failed")
+end)
+
+rt.test("--fail-fast: of two failures at the same time, one counts", function()
+  local begin = 'local rt = require "rt" ' .. stop_command
+  local files = {
+    ["a_test.lua"] = begin .. [[
+rt.test("x", function(t)
+  local other = t:eventually(function() local file = io.open("b") return file and file:read("*n") end, 5)
+  stop(pids(), other)
+  io.open("a", "w"):close()
+  error("bad")
+end)]],
+    ["b_test.lua"] = begin .. [[
+rt.test("x", function(t)
+  local file = io.open("b", "w")
+  file:write((pids()), "\n")
+  file:close()
+  t:eventually(function() return io.open("a") end, 5)
+  error("bad")
+end)]]}
+  ends(run(files, "--fail-fast --jobs=2"), 1, "0 passed, 1 failed")
+end)
+
 -- Each file waits for the other's folder to appear.
 rt.test("--jobs: files at the same time, or one after the other", function()
   local meet = [[local rt = require "rt"

@@ -95,8 +95,8 @@ end
 function File:config()
   local s = self.settings
   return wire.encode {
-    file = self.path, from = self.from, filter = s.filter, runtime = s.runtime, ["repeat"] = s["repeat"],
-    explore = s.explore, seed = s.seed, timeout = s.timeout, jit = s.jit,
+    file = self.path, from = self.from, filter = s.filter, fail_fast = s["fail-fast"], runtime = s.runtime,
+    ["repeat"] = s["repeat"], explore = s.explore, seed = s.seed, timeout = s.timeout, jit = s.jit,
     workers = s.workers,
   }
 end
@@ -108,7 +108,10 @@ function File:follow(events)
     local data = core.fd_read(events)
     if data == "" then return end
     rest = rest .. (data or "")
-    for line in rest:gmatch("([^\n]*)\n") do self:take(line) end
+    for line in rest:gmatch("([^\n]*)\n") do
+      if self.stopped then return end
+      self:take(line)
+    end
     rest = rest:match("[^\n]*$")
     if not data and not rt.wait_fd(events, "r", self.limit - rt.now()) and rt.now() >= self.limit then return end
   end

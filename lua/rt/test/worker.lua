@@ -117,10 +117,11 @@ local function tell_run(index, item, config)
     event = "end", index = index, status = status, message = message, traceback = traceback,
     seconds = rt.now() - before, seed = seed,
   }
+  return status
 end
 
--- worker(config): config is a line of {file=, from=, filter=, runtime=, repeat=, explore=, seed=, timeout=,
--- jit=, workers=}.
+-- worker(config): config is a line of {file=, from=, filter=, fail_fast=, runtime=, repeat=, explore=, seed=,
+-- timeout=, jit=, workers=}.
 return function(line)
   local config = wire.decode(line)
   events = core.worker_begin()
@@ -132,6 +133,9 @@ return function(line)
   state.closed = true
   if wrong then return tell {event = "error", message = wrong} end
   local plan = plan_runs(state.tests, config)
-  for index = config.from, #plan do tell_run(index, plan[index], config) end
+  for index = config.from, #plan do
+    local status = tell_run(index, plan[index], config)
+    if status == "fail" and config.fail_fast then return end
+  end
   tell {event = "done", total = #plan}
 end
