@@ -66,11 +66,13 @@ struct rtlua_options {
 RT_API int rtlua_open(struct rtlua **lua, const struct rtlua_options *options);
 
 /*
- * Cancels the tasks that are left, gives them 2 seconds to clean up (not inside of
- * a task), reports failures nobody has taken notice of, and frees everything. Of several
- * engines on a thread each may be closed first. While a task of its own keeps a thread it waits for that to
- * give way; job VMs whose tasks do not are named and left to themselves, with their threads and the runtime,
- * which this thread is then rid of. NULL is fine.
+ * Cancels the tasks that are left, gives them 2 seconds to clean up, reports failures nobody
+ * has taken notice of, and frees everything. Inside of a task, cancelled tasks do not run any more; in a
+ * callback of the host's loop, which cannot go on meanwhile, they run but have no time: those that wait
+ * once more (in rt.task.shield(), for example) are named on stderr. Of several
+ * engines on a thread each may be closed first, and the tasks of the others go on. While a task of its own
+ * keeps a thread it waits for that to give way; job VMs whose tasks do not are named and left to themselves,
+ * with their threads and the runtime, which this thread is then rid of. NULL is fine.
  */
 RT_API void rtlua_close(struct rtlua *lua);
 

@@ -122,12 +122,14 @@ stress_tests = \
 	tests/stress/sync_cancel_test.lua
 
 # Host programs: they see the public headers alone.
-embed_tests = tests/embed/chan_test tests/embed/connect_test tests/embed/end_test tests/embed/engine_test \
-	tests/embed/job_test tests/embed/report_test tests/embed/shared_test
-embed_cppflags = -I$(top_srcdir)/include $(LUAJIT_CFLAGS) $(LIBEVENT_CFLAGS) $(CHECK_CFLAGS)
+embed_tests = tests/embed/chan_test tests/embed/close_test tests/embed/connect_test tests/embed/end_test \
+	tests/embed/engine_test tests/embed/job_test tests/embed/report_test tests/embed/shared_test
+embed_cppflags = -I$(top_srcdir)/include -I$(top_srcdir)/tests $(LUAJIT_CFLAGS) $(LIBEVENT_CFLAGS) $(CHECK_CFLAGS)
 embed_libs = librtlua.la librtcore.la $(LUAJIT_LIBS) $(LIBEVENT_LIBS) $(CHECK_LIBS)
 tests_embed_chan_test_CPPFLAGS = $(embed_cppflags)
 tests_embed_chan_test_LDADD = $(embed_libs)
+tests_embed_close_test_CPPFLAGS = $(embed_cppflags)
+tests_embed_close_test_LDADD = $(embed_libs)
 tests_embed_connect_test_CPPFLAGS = $(embed_cppflags)
 tests_embed_connect_test_LDADD = $(embed_libs)
 tests_embed_end_test_CPPFLAGS = $(embed_cppflags)

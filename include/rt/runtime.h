@@ -223,14 +223,14 @@ struct rt_runtime {
 	void *strands; /* that have ended while they were scheduled */
 	uint32_t last_task_id;
 	size_t task_count; /* tasks that have not ended, of every kind */
-	bool *drained; /* set when task_count becomes 0; may be NULL */
+	void *drains; /* who wait for the end of tasks; or NULL */
 	size_t watching; /* directions of descriptors that a task waits for */
 	unsigned users; /* who has opened it or joined in */
 	size_t stack_size;
 	void *stacks; /* the library's cache of C stacks */
 	void *homes; /* what its C tasks have in common, on each executor */
 	void *watchdog; /* or NULL */
-	rt_time drain_end; /* with drained and a virtual clock: the real time when run() gives up */
+	rt_time drain_end; /* with drains and a virtual clock: the real time when run() gives up */
 	unsigned jobs_dropped; /* calls of rt_blocking() that the end has kept from beginning */
 	unsigned jobs_left; /* that are under way, and nobody waits for them any more */
 };

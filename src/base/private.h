@@ -379,6 +379,8 @@
 #define sync_suspend rt__sync_suspend
 #define sync_wait_for rt__sync_wait_for
 #define task_admit rt__task_admit
+#define task_dismiss rt__task_dismiss
+#define task_family_ends rt__task_family_ends
 #define task_await rt__task_await
 #define task_await_deadline rt__task_await_deadline
 #define task_await_turn rt__task_await_turn

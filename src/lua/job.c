@@ -175,7 +175,7 @@ void job_run(struct rt_runnable *runnable)
 
 	rt_runtime_lock(runtime);
 	/* At the end of the program what has not begun is dropped. */
-	if (job->state != JOB_ENDED && runtime->drained) {
+	if (job->state != JOB_ENDED && task_family_ends(runtime, job->vm->pool->family)) {
 		job->outcome = JOB_CANCELLED;
 		end(job);
 	}

@@ -56,6 +56,7 @@ static struct job_pool *create(lua_State *L, struct vm *owner)
 	}
 	pool->owner = owner;
 	pool->runtime = owner->runtime;
+	pool->family = owner->family;
 	pool->memory = memory_limit(owner);
 	pool->jit_off = jit_off;
 	return pool;
@@ -279,6 +280,7 @@ static int open_state(struct job_vm *vm)
 		return -ENOMEM;
 	vm->state.vm->pool = vm->pool;
 	vm->state.vm->job_vm = vm;
+	vm->state.vm->family = vm->pool->family;
 	vm_start_on(vm->state.vm, vm->pool->runtime, vm->strand);
 	vm->paths = 0;
 	return 0;
@@ -382,7 +384,7 @@ static bool is_job(const struct job_vm *vm, const struct lua_task *task)
 	return false;
 }
 
-void job_pool_report_left(const struct job_pool *pool)
+void job_pool_report_left(const struct job_pool *pool, const char *why)
 {
 	for (struct job_vm *vm = pool ? pool->vms : NULL; vm; vm = vm->next) {
 		if (strand_is_running(vm->strand)) {
@@ -395,7 +397,7 @@ void job_pool_report_left(const struct job_pool *pool)
 			struct lua_task *task = slot_task(&lua->slots[i]);
 
 			if (task && !is_job(vm, task))
-				lua_task_report_abandoned(task);
+				lua_task_report_abandoned(task, why);
 		}
 	}
 }
@@ -449,6 +451,7 @@ void job_pool_destroy(struct vm *owner)
 	owner->pool = NULL;
 	if (is_busy(pool)) {
 		__atomic_store_n(&pool->owner, NULL, __ATOMIC_RELEASE);
+		owner->family = NULL;
 		leave_behind(pool);
 		return;
 	}

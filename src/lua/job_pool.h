@@ -34,6 +34,7 @@ struct job_pool {
 	struct job_pool *next_left; /* of those that could not be freed */
 	struct vm *owner; /* the program's own; NULL: it has gone, and left this one behind */
 	struct rt_runtime *runtime;
+	struct task_family *family; /* the owner's; if that has gone, the pool's own */
 	struct chan_list *chans; /* shared by its VMs */
 	size_t memory; /* bytes for each; 0: any */
 	bool jit_off; /* as in the owner */
@@ -59,8 +60,8 @@ void job_pool_destroy(struct vm *owner);
 /* Cancels all tasks of the job VMs, soon. NULL is fine. */
 void job_pool_cancel(struct job_pool *pool);
 
-/* Names those that have tasks of their own left, on stderr: only at the end, when nothing runs. */
-void job_pool_report_left(const struct job_pool *pool);
+/* Names those that have tasks of their own left, and why, on stderr: only at the end, when nothing runs. */
+void job_pool_report_left(const struct job_pool *pool, const char *why);
 
 /* Names the jobs that have begun and not ended, on stderr. Any thread. NULL is fine. */
 void job_pool_report_running(struct job_pool *pool);

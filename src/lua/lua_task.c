@@ -503,7 +503,7 @@ void lua_task_abandon(struct lua_task *task)
 	frames_abandon(self);
 	self->state = TASK_DONE;
 	self->ended = true;
-	lua_task_vm(task)->runtime->task_count--;
+	task_dismiss(self);
 	self_unlock(runtime);
 	carrier_abandon(task);
 	task->outcome = OUTCOME_CANCELLED;

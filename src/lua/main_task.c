@@ -125,36 +125,61 @@ int main_task_run(lua_State *L, struct vm *vm, int nargs, bool *interrupted)
 	return count;
 }
 
+struct left {
+	const struct vm *vm;
+	size_t count;
+};
+
+/* Tasks of another engine are none of ours. */
 static void print_left(struct rt_task *task, const struct rt_task_info *info, void *arg)
 {
-	const struct vm *vm = arg;
+	struct left *left = arg;
+	const struct vm *vm = left->vm;
 
-	(void)task;
+	if (task->home->family && task->home->family != vm->family)
+		return;
+	left->count++;
 	fprintf(stderr, "%s: main has left a task behind: task %" PRIu32 " %s%s(spawned at %s)\n", vm->name,
 		info->id, info->name, info->name[0] ? " " : "", info->site);
 }
 
 size_t main_task_report_left(const struct vm *vm)
 {
-	fflush(stdout);
-	int count = task_list(print_left, (void *)vm);
+	struct left left = {.vm = vm};
 
-	return count > 0 ? (size_t)count : 0;
+	fflush(stdout);
+	task_list(print_left, &left);
+	return left.count;
 }
 
-/* C tasks are nobody's: they end with the last of those that use the runtime. */
+/* The tasks that end with the VM: C tasks are nobody's, they end with the last of those that use the runtime.
+ */
+static const struct task_family *ending(const struct vm *vm)
+{
+	return vm->runtime->users == 1 ? NULL : vm->family;
+}
+
 static void cancel_all(struct vm *vm)
 {
 	vm_cancel(vm);
 	job_pool_cancel(vm->pool);
-	if (vm->runtime->users == 1)
+	if (!ending(vm))
 		fiber_tasks_cancel(vm->runtime);
+}
+
+static size_t tasks_left(const struct vm *vm)
+{
+	rt_runtime_lock(vm->runtime);
+	size_t count = task_count(vm->runtime, ending(vm));
+
+	rt_runtime_unlock(vm->runtime);
+	return count;
 }
 
 /* rtlua_close() after rtlua_run(): those that are left have had their time. */
 static bool has_given_up(const struct vm *vm)
 {
-	return vm->given_up > 0 && vm->runtime->users == 1 && vm->runtime->task_count == vm->given_up;
+	return vm->given_up > 0 && tasks_left(vm) == vm->given_up;
 }
 
 void main_task_end(struct vm *vm)
@@ -163,18 +188,23 @@ void main_task_end(struct vm *vm)
 		return;
 	cancel_all(vm);
 	main_guard_extend(vm->guard, LIFECYCLE_GRACE + RT_S(1));
-	vm->given_up = runtime_drain(vm->runtime, LIFECYCLE_GRACE);
+	int err = runtime_drain(vm->runtime, ending(vm), LIFECYCLE_GRACE);
+
+	vm->given_up = tasks_left(vm);
 	vm_claim(vm);
 	vm_release(vm);
 	main_guard_extend(vm->guard, RT_FOREVER);
 	if (vm->given_up == 0)
 		return;
+	const char *why = err == -EBUSY ? "cannot end in a callback of the host's loop, where nothing waits,"
+					: "ignores its cancellation";
+
 	fflush(stdout);
 	for (int i = 0; i < vm->slot_count; i++) {
 		struct lua_task *task = slot_task(&vm->slots[i]);
 
 		if (task)
-			lua_task_report_abandoned(task);
+			lua_task_report_abandoned(task, why);
 	}
-	job_pool_report_left(vm->pool);
+	job_pool_report_left(vm->pool, why);
 }

@@ -117,7 +117,7 @@ void vm_start_on(struct vm *vm, struct rt_runtime *runtime, struct strand *stran
 {
 	vm->runtime = runtime;
 	vm->strand = strand;
-	vm->home = (struct task_home){&vm->strand->executor, &lua_task_ops, runtime};
+	vm->home = (struct task_home){&vm->strand->executor, &lua_task_ops, runtime, vm->family};
 	vm->group.next_task = lua_task_next;
 	task_groups_add(runtime, &vm->group);
 }
@@ -126,8 +126,12 @@ int vm_start(struct vm *vm, struct rt_runtime *runtime)
 {
 	struct strand *strand = malloc(sizeof *strand);
 
-	if (!strand)
+	if (!vm->family)
+		vm->family = calloc(1, sizeof *vm->family);
+	if (!strand || !vm->family) {
+		free(strand);
 		return -ENOMEM;
+	}
 	strand_init(strand, &runtime->executor);
 	vm_start_on(vm, runtime, strand);
 	return 0;
@@ -187,8 +191,11 @@ void vm_stop(struct vm *vm)
 	carriers_trim(vm, 0);
 	stack_pool_destroy(vm->stacks);
 	vm->stacks = NULL;
-	if (!vm->job_vm)
+	if (!vm->job_vm) {
 		strand_retire(vm->strand, &vm->runtime->strands);
+		free(vm->family);
+	}
+	vm->family = NULL;
 	vm->strand = NULL;
 	vm->runtime = NULL;
 }

@@ -60,6 +60,7 @@ struct transfer_refs {
 struct vm {
 	struct strand *strand;
 	struct task_home home; /* of its tasks */
+	struct task_family *family; /* of the tasks of the program's own VM and its job VMs */
 	struct task_group group;
 	struct rt_runtime *runtime; /* NULL: not started */
 	struct rt_runtime_options opened_with; /* that runtime, if it was opened for this VM */
@@ -120,7 +121,7 @@ struct vm *vm_of(lua_State *L);
 int vm_start(struct vm *vm, struct rt_runtime *runtime);
 void vm_stop(struct vm *vm);
 
-/* As vm_start(), on a strand that is the caller's and outlasts it. */
+/* As vm_start(), on a strand and with a family that are the caller's and outlast it. */
 void vm_start_on(struct vm *vm, struct rt_runtime *runtime, struct strand *strand);
 
 /*

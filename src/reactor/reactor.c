@@ -6,6 +6,7 @@
 #include "reactor/reactor.h"
 
 #include "base/error.h"
+#include "platform/clock.h"
 #include "reactor/wheel.h"
 
 #include <errno.h>
@@ -197,12 +198,41 @@ bool reactor_has_timers(const struct reactor *reactor)
 	return reactor->wheel.count > 0;
 }
 
+/*
+ * Whether this is called in a callback of a host's loop, which cannot be turned then. What libevent shows of
+ * that is the time: while callbacks run it stands still. (event_base_get_running_event() of libevent 2.1
+ * crashes outside of callbacks.)
+ */
+static bool in_callback(const struct reactor *reactor)
+{
+	const rt_time moment = RT_US(5); /* more than once its resolution */
+	struct timeval before, after;
+
+	if (!reactor->guest)
+		return false;
+	event_base_gettimeofday_cached(reactor->base, &before);
+	for (rt_time end = clock_real() + moment; clock_real() < end;)
+		;
+	event_base_gettimeofday_cached(reactor->base, &after);
+	return evutil_timercmp(&before, &after, ==);
+}
+
+/* Where a host has its loop ask for the time each time, libevent warns of the callback. */
+static int turn_base(struct reactor *reactor, bool wait)
+{
+	if (in_callback(reactor))
+		return wait ? -EBUSY : 0;
+	if (event_base_loop(reactor->base, wait ? EVLOOP_ONCE : EVLOOP_NONBLOCK) < 0)
+		return reactor->guest ? -EBUSY : -EIO;
+	return 0;
+}
+
 static int turn_loop(struct reactor *reactor, bool wait)
 {
-	int err = event_base_loop(reactor->base, wait ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
+	int err = turn_base(reactor, wait);
 
 	turn_wheel(reactor);
-	return err < 0 ? -EIO : 0;
+	return err;
 }
 
 int reactor_poll(struct reactor *reactor, bool wait)

@@ -39,7 +39,10 @@ void reactor_arm(struct reactor *reactor, struct rt_timer *timer);
 void reactor_disarm(struct reactor *reactor, struct rt_timer *timer);
 bool reactor_has_timers(const struct reactor *reactor);
 
-/* One turn of the loop: waits for something to happen if asked to, then wakes whom it concerns. */
+/*
+ * One turn of the loop: waits for something to happen if asked to, then wakes whom it concerns. In a callback
+ * of a host's loop it cannot wait, -EBUSY, and only timers have their turn.
+ */
 int reactor_poll(struct reactor *reactor, bool wait);
 
 /* One turn, which waits until a real time at the most; with a clock, not for timers. */

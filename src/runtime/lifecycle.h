@@ -18,11 +18,15 @@ RT_PRIVATE_BEGIN
 int runtime_open(const struct rt_runtime_ops *ops, const struct rt_runtime_options *options,
 		 struct rt_runtime **runtime);
 
+struct task_family;
+
 /*
- * Runs until no task is left or grace has passed, by its own clock or the real one; tasks should have been
- * cancelled before. Returns how many are left.
+ * Runs until no task of the family is left, or none at all where family is NULL, or grace has passed, by its
+ * own clock or the real one; these tasks should have been cancelled before. Others go on meanwhile.
+ * Returns 0, -ETIMEDOUT, or run()'s error: -EBUSY in a callback of a host's loop, where
+ * nothing more can come about.
  */
-size_t runtime_drain(struct rt_runtime *runtime, rt_time grace);
+int runtime_drain(struct rt_runtime *runtime, const struct task_family *family, rt_time grace);
 
 /*
  * How long run(), which is over, waits until the others rest: as the grace of a drain has it; otherwise not

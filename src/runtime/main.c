@@ -46,9 +46,11 @@ static int spawn_first(struct first *first, const char *name)
 static void end_tasks(struct rt_runtime *runtime)
 {
 	fiber_tasks_cancel(runtime);
-	if (runtime_drain(runtime, LIFECYCLE_GRACE) == 0)
-		return;
+	runtime_drain(runtime, NULL, LIFECYCLE_GRACE);
 	size_t left = runtime->task_count;
+
+	if (left == 0)
+		return;
 	const char *name = rt_task_name(runtime->tasks), *site = rt_task_site(runtime->tasks);
 
 	if (left == 1)

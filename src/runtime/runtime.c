@@ -153,8 +153,9 @@ void rt_worker_leave(struct rt_runtime *runtime)
 }
 
 struct drain {
+	struct task_drain tasks;
 	struct rt_timer grace;
-	bool over;
+	bool expired;
 };
 
 static void give_up(struct rt_waiter *waiter, int result)
@@ -162,52 +163,60 @@ static void give_up(struct rt_waiter *waiter, int result)
 	struct drain *drain = container_of(waiter, struct drain, grace.waiter);
 
 	(void)result;
-	__atomic_store_n(&drain->over, true, __ATOMIC_RELEASE);
+	drain->expired = true;
+	__atomic_store_n(&drain->tasks.over, true, __ATOMIC_RELEASE);
 }
 
-static size_t task_count(struct rt_runtime *runtime)
+/* Locked. False: there is nothing to wait for, or no way: then *err says so. */
+static bool begin_drain(struct rt_runtime *runtime, struct drain *drain, int *err)
 {
-	rt_runtime_lock(runtime);
-	size_t count = runtime->task_count;
-
-	rt_runtime_unlock(runtime);
-	return count;
+	if (task_count(runtime, drain->tasks.family) == 0)
+		return false;
+	*err = runtime->ops->arm(runtime, &drain->grace);
+	if (*err < 0)
+		return false;
+	drain->tasks.next = runtime->drains;
+	runtime->drains = &drain->tasks;
+	return true;
 }
 
-/* False: there is nothing to wait for, or no way. */
-static __attribute__((noinline)) bool begin_drain(struct rt_runtime *runtime, struct drain *drain,
-						  rt_time grace)
+/* Those that have begun since are over: they ran inside of this one. */
+static void end_drain(struct rt_runtime *runtime, struct drain *drain)
 {
-	rt_runtime_lock(runtime);
-	bool waits = runtime->task_count > 0 && runtime->ops->arm(runtime, &drain->grace) == 0;
-
-	if (waits) {
-		runtime->drain_end = clock_real() + grace;
-		runtime->drained = &drain->over;
-	}
-	rt_runtime_unlock(runtime);
-	return waits;
+	runtime->drains = drain->tasks.next;
+	runtime->ops->disarm(runtime, &drain->grace);
 }
 
-size_t runtime_drain(struct rt_runtime *runtime, rt_time grace)
+int runtime_drain(struct rt_runtime *runtime, const struct task_family *family, rt_time grace)
 {
-	struct drain drain = {.grace = {.deadline = rt_in(grace), .waiter.wake = give_up}};
+	struct drain drain = {
+		.tasks.family = family,
+		.grace = {.deadline = rt_in(grace), .waiter.wake = give_up},
+	};
+	rt_time outer_end = runtime->drain_end;
+	int err = 0;
 
-	if (!begin_drain(runtime, &drain, grace))
-		return task_count(runtime);
-	runtime->ops->run(runtime, &drain.over);
 	rt_runtime_lock(runtime);
-	runtime->drained = NULL;
-	runtime->ops->disarm(runtime, &drain.grace);
+	bool waits = begin_drain(runtime, &drain, &err);
+
 	rt_runtime_unlock(runtime);
-	return task_count(runtime);
+	if (!waits)
+		return err;
+	runtime->drain_end = clock_real() + grace;
+	err = runtime->ops->run(runtime, &drain.tasks.over);
+
+	runtime->drain_end = outer_end;
+	rt_runtime_lock(runtime);
+	end_drain(runtime, &drain);
+	rt_runtime_unlock(runtime);
+	return err == 0 && drain.expired ? -ETIMEDOUT : err;
 }
 
 rt_time runtime_rest_limit(const struct rt_runtime *runtime)
 {
 	rt_time now = clock_real(), least = RT_MS(100);
 
-	return runtime->drained && runtime->drain_end > now + least ? runtime->drain_end - now : least;
+	return runtime->drains && runtime->drain_end > now + least ? runtime->drain_end - now : least;
 }
 
 void runtime_join(struct rt_runtime *runtime)

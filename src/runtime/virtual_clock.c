@@ -49,7 +49,7 @@ static void step(struct virtual_clock *clock, struct reactor *reactor)
 /* The real time after which nothing is waited for. */
 static rt_time patience(const struct virtual_clock *clock)
 {
-	return clock->runtime->drained ? clock->runtime->drain_end : RT_FOREVER;
+	return clock->runtime->drains ? clock->runtime->drain_end : RT_FOREVER;
 }
 
 /* Whether a task is ready, or has run since this turn. */

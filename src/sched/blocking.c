@@ -107,7 +107,7 @@ static void detach(struct task_wait *wait)
 
 	(*call)->waiter = NULL;
 	if (runtime_recall(runtime, &(*call)->job)) {
-		runtime->jobs_dropped += !goes_on || runtime->drained;
+		runtime->jobs_dropped += !goes_on || task_family_ends(runtime, task->home->family);
 		destroy(*call);
 		*call = NULL;
 	} else if (!goes_on) {

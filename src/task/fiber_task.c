@@ -321,7 +321,7 @@ static const struct task_home *home_on(struct rt_runtime *runtime, struct rt_exe
 	home = malloc(sizeof *home);
 	if (!home)
 		return NULL;
-	*home = (struct fiber_home){{executor, &fiber_task_ops, runtime}, runtime->homes};
+	*home = (struct fiber_home){{executor, &fiber_task_ops, runtime, NULL}, runtime->homes};
 	runtime->homes = home;
 	return &home->home;
 }

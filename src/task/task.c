@@ -45,8 +45,7 @@ static void end(struct rt_task *task)
 
 	rt_runtime_lock(runtime);
 	task->ended = true;
-	if (--runtime->task_count == 0 && runtime->drained)
-		__atomic_store_n(runtime->drained, true, __ATOMIC_RELEASE);
+	task_dismiss(task);
 	if (task->frame)
 		frames_abandon(task);
 	while (task->joiners) {
@@ -148,14 +147,44 @@ void task_init(struct rt_task *task, const struct task_home *home)
 	};
 }
 
+bool task_family_ends(const struct rt_runtime *runtime, const struct task_family *family)
+{
+	for (const struct task_drain *drain = runtime->drains; drain; drain = drain->next) {
+		if (!drain->family || drain->family == family)
+			return true;
+	}
+	return false;
+}
+
 void task_admit(struct rt_task *task)
 {
-	struct rt_runtime *runtime = task->home->runtime;
+	const struct task_home *home = task->home;
 
-	runtime->task_count++;
+	home->runtime->task_count++;
+	if (home->family)
+		home->family->count++;
 	/* The end has come: all others have been cancelled. */
-	if (runtime->drained)
+	if (home->runtime->drains && task_family_ends(home->runtime, home->family))
 		task->cancelled = task->interrupted = true;
+}
+
+static void look_for_ends(const struct rt_runtime *runtime)
+{
+	for (struct task_drain *drain = runtime->drains; drain; drain = drain->next) {
+		if (task_count(runtime, drain->family) == 0)
+			__atomic_store_n(&drain->over, true, __ATOMIC_RELEASE);
+	}
+}
+
+void task_dismiss(struct rt_task *task)
+{
+	const struct task_home *home = task->home;
+
+	home->runtime->task_count--;
+	if (home->family)
+		home->family->count--;
+	if (home->runtime->drains)
+		look_for_ends(home->runtime);
 }
 
 void task_launch(struct rt_task *task)

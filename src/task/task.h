@@ -88,11 +88,17 @@ struct task_ops {
 	void (*overtime)(const struct rt_task *task);
 };
 
+/* Tasks that end together: those of a VM and of its job VMs. Locked. */
+struct task_family {
+	size_t count; /* that have not ended */
+};
+
 /* What the tasks of one kind in one place have in common: memory counts. */
 struct task_home {
 	struct rt_executor *executor;
 	const struct task_ops *ops;
 	struct rt_runtime *runtime;
+	struct task_family *family; /* NULL: of none, as C tasks */
 };
 
 struct rt_task {
@@ -107,6 +113,26 @@ struct rt_task {
 	bool interrupted; /* waits give -ECANCELED: by cancellation or a frame, and no shield in between */
 	struct task_wait wait;
 };
+
+/*
+ * Somebody waits, outside of tasks, until no task of a family is left, or none at all: over is set then.
+ * Until it is taken out of runtime->drains, tasks that come into being there are cancelled from the
+ * beginning.
+ */
+struct task_drain {
+	struct task_drain *next;
+	const struct task_family *family; /* NULL: all tasks */
+	bool over;
+};
+
+/* Whether a family, or NULL, is drained, alone or with all others. Locked. */
+bool task_family_ends(const struct rt_runtime *runtime, const struct task_family *family);
+
+/* How many tasks have not ended: of a family, or NULL: of the runtime. Locked. */
+static inline size_t task_count(const struct rt_runtime *runtime, const struct task_family *family)
+{
+	return family ? family->count : runtime->task_count;
+}
 
 /* Tasks that are not in runtime->tasks: those of a VM. Linked in runtime->task_groups. */
 struct task_group {
@@ -146,6 +172,9 @@ void task_start(struct rt_task *task);
 /* Its two halves. From the first one on it counts in its runtime; locked. The second one not. */
 void task_admit(struct rt_task *task);
 void task_launch(struct rt_task *task);
+
+/* It does not count any more. Locked. */
+void task_dismiss(struct rt_task *task);
 
 /* Before what is scheduled runs: has the memory that it touches first brought into the cache. */
 void task_fetch(const struct rt_runnable *runnable);

@@ -181,7 +181,7 @@ static void end(struct run *run, struct rt_runtime *runtime)
 {
 	if (!run->failed) {
 		fiber_tasks_cancel(runtime);
-		runtime_drain(runtime, LIFECYCLE_GRACE);
+		runtime_drain(runtime, NULL, LIFECYCLE_GRACE);
 	}
 	runtime_close(runtime);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A host's channels with C tasks at one end and Lua tasks at the other. */
+#include "support/run_suite.h"
+
 #include <rtlua.h>
 
 #include <check.h>
@@ -471,11 +473,5 @@ int main(void)
 	tcase_add_test(tcase, the_size_of_the_elements_must_match);
 	tcase_add_test(tcase, a_host_has_its_own_codec);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-
-	srunner_free(runner);
-	return failed > 0;
+	return run_suite(suite);
 }

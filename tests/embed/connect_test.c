@@ -3,13 +3,14 @@
  * Connecting where an event of another descriptor with the same number comes first, as it can with several
  * threads: a runtime whose watch() remembers what connects, so that the test can tell of such an event.
  */
+#include "support/run_suite.h"
+
 #include <rtlua.h>
 
 #include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -169,15 +170,10 @@ int main(void)
 {
 	Suite *suite = suite_create("connect");
 	TCase *tc = tcase_create("connect");
-	SRunner *runner = srunner_create(suite);
 
 	suite_add_tcase(suite, tc);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, a_task_that_connects_goes_on);
 	tcase_add_test(tc, a_lua_task_that_connects_goes_on);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The end of an engine: what becomes of tasks in C, and of what is still to run. */
+#include "support/run_suite.h"
+
 #include <rtlua.h>
 
 #include <check.h>
 #include <errno.h>
 #include <semaphore.h>
-#include <stdlib.h>
 #include <string.h>
 
 static int noted[4], note_count;
@@ -173,7 +174,6 @@ int main(void)
 {
 	Suite *suite = suite_create("end");
 	TCase *tc = tcase_create("end");
-	SRunner *runner = srunner_create(suite);
 
 	suite_add_tcase(suite, tc);
 	tcase_set_timeout(tc, 60);
@@ -182,9 +182,5 @@ int main(void)
 	tcase_add_test(tc, closed_in_a_c_task_before_anything_ran);
 	tcase_add_test(tc, lua_tasks_block);
 	tcase_add_test(tc, a_blocking_call_outlasts_the_engine);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

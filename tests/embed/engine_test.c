@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The engine in C programs: through its public header alone. */
+#include "support/run_suite.h"
+
 #include <rtlua.h>
 
 #include <check.h>
@@ -7,7 +9,6 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -526,7 +527,6 @@ int main(void)
 {
 	Suite *suite = suite_create("engine");
 	TCase *tc = tcase_create("engine");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, run_gives_the_exit_code);
@@ -556,9 +556,5 @@ int main(void)
 	tcase_add_test(tc, an_engine_in_a_c_task);
 	tcase_add_test(tc, a_lua_state_of_the_hosts);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* rt.parallel() in programs that embed the engine. */
+#include "support/run_suite.h"
+
 #include <rtlua.h>
 
 #include <check.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
 static atomic_int calls;
@@ -184,11 +185,5 @@ int main(void)
 	tcase_add_test(tcase, in_an_engine_that_has_joined_a_runtime);
 	tcase_add_test(tcase, closing_with_jobs_that_run);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-
-	srunner_free(runner);
-	return failed > 0;
+	return run_suite(suite);
 }

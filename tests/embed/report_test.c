@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What an engine tells of its tasks, among which are some in C: through its public header alone. */
+#include "support/run_suite.h"
+
 #include <rtlua.h>
 
 #include <check.h>
@@ -213,11 +215,5 @@ int main(void)
 	tcase_add_test(tcase, strict_is_an_option);
 	tcase_add_test(tcase, signals_are_answered_while_main_runs);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Engines whose runtime has several threads: what the host does between runs, and closing in the middle. */
+#include "support/run_suite.h"
+
 #include <rtlua.h>
 
 #include <check.h>
-#include <stdlib.h>
 
 static const struct rt_runtime_ops *const runtimes[] = {&rt_native, &rt_stealing};
 enum { RUNTIMES = 2, WORKERS = 4 };
@@ -106,7 +107,6 @@ int main(void)
 {
 	Suite *suite = suite_create("shared");
 	TCase *tc = tcase_create("shared");
-	SRunner *runner = srunner_create(suite);
 
 	suite_add_tcase(suite, tc);
 	tcase_set_timeout(tc, 60);
@@ -114,9 +114,5 @@ int main(void)
 	tcase_add_loop_test(tc, closed_with_jobs_that_wait, 0, RUNTIMES);
 	tcase_add_loop_test(tc, closed_with_a_job_that_never_gives_way, 0, RUNTIMES);
 	tcase_add_loop_test(tc, closed_in_a_c_task_while_its_tasks_run, 0, RUNTIMES);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Running a suite of Check, and what is smaller under a sanitizer or valgrind. */
+/* Running a suite of Check (run_suite.h), and what is smaller under a sanitizer or valgrind. */
 #ifndef RT_TESTS_SUITE_H
 #define RT_TESTS_SUITE_H
 
 #include "platform/sanitizer.h"
+#include "support/run_suite.h"
 
-#include <check.h>
-#include <stdlib.h>
 #if HAVE_VALGRIND_VALGRIND_H
 #include <valgrind/valgrind.h>
 #else
@@ -23,17 +22,6 @@
 static inline int scaled(int count, int share)
 {
 	return SANITIZED || RUNNING_ON_VALGRIND || getenv("RT_EMULATOR") ? count / share : count;
-}
-
-static inline int run_suite(Suite *suite)
-{
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 #endif
