@@ -11,7 +11,7 @@ int conn_quick_read(struct lua_conn *conn, char *buf, int size)
 {
 	struct conn_extra *extra = conn_extra(conn);
 
-	if (conn->tcp.watch.reader || (extra && input_size(&extra->input) > 0))
+	if (watch_has_reader(&conn->tcp.watch) || (extra && input_size(&extra->input) > 0))
 		return CONN_SLOW;
 	int got = (int)tcp_try_read(&conn->tcp, buf, (size_t)size);
 

@@ -63,7 +63,7 @@ static int refuse_read(const struct lua_conn *conn)
 {
 	if (conn->tcp.watch.fd < 0)
 		return -EBADF;
-	return conn->tcp.watch.reader ? -EBUSY : 0;
+	return watch_has_reader(&conn->tcp.watch) ? -EBUSY : 0;
 }
 
 static int refused(lua_State *L, struct lua_conn *conn)

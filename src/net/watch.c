@@ -45,21 +45,27 @@ void watch_set(struct rt_watch *watch, uint32_t bits)
 	set_and_clear(watch, bits, 0);
 }
 
-static void wake(struct rt_waiter **slot)
+/* Locked; but whoever only wants to know whether somebody waits reads it without (watch_has_reader()). */
+static inline void set_slot(struct rt_waiter **slot, struct rt_waiter *waiter)
+{
+	__atomic_store_n(slot, waiter, __ATOMIC_RELAXED);
+}
+
+static void wake(struct rt_waiter **slot, int result)
 {
 	struct rt_waiter *waiter = *slot;
 
-	*slot = NULL;
+	set_slot(slot, NULL);
 	if (waiter)
-		waiter->wake(waiter, 0);
+		waiter->wake(waiter, result);
 }
 
 static inline void tell(struct rt_watch *watch, unsigned events)
 {
 	if (events & RT_READ)
-		wake(&watch->reader);
+		wake(&watch->reader, 0);
 	if (events & RT_WRITE)
-		wake(&watch->writer);
+		wake(&watch->writer, 0);
 }
 
 static inline uint32_t with_news(uint32_t ready, unsigned events)
@@ -99,15 +105,6 @@ static void woken(struct rt_waiter *waiter, int result)
 	wait_wake(waiter, result);
 }
 
-static void stop(struct rt_waiter **slot, int result)
-{
-	struct rt_waiter *waiter = *slot;
-
-	*slot = NULL;
-	if (waiter)
-		waiter->wake(waiter, result);
-}
-
 void watch_finish(struct rt_watch *watch)
 {
 	struct rt_runtime *runtime = self_lock();
@@ -119,8 +116,8 @@ void watch_finish(struct rt_watch *watch)
 	if (registered && runtime)
 		runtime->ops->unwatch(runtime, watch);
 	self_lock();
-	stop(&watch->reader, -EBADF);
-	stop(&watch->writer, -EBADF);
+	wake(&watch->reader, -EBADF);
+	wake(&watch->writer, -EBADF);
 	self_unlock(runtime);
 }
 
@@ -129,7 +126,7 @@ static void stop_reading(struct task_wait *wait)
 	struct rt_watch *watch = wait->source;
 
 	self_get()->runtime->watching--;
-	watch->reader = NULL;
+	set_slot(&watch->reader, NULL);
 }
 
 static void stop_writing(struct task_wait *wait)
@@ -137,7 +134,7 @@ static void stop_writing(struct task_wait *wait)
 	struct rt_watch *watch = wait->source;
 
 	self_get()->runtime->watching--;
-	watch->writer = NULL;
+	set_slot(&watch->writer, NULL);
 }
 
 static void describe(const struct task_wait *wait, char *text, size_t size)
@@ -172,7 +169,7 @@ static inline void publish(struct rt_runtime *runtime, struct rt_watch *watch, i
 {
 	wait_prepare(task, direction == RT_READ ? &reading : &writing, watch);
 	task->wait.waiter.wake = woken;
-	*slot_of(watch, direction) = &task->wait.waiter;
+	set_slot(slot_of(watch, direction), &task->wait.waiter);
 	runtime->watching++;
 }
 

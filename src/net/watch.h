@@ -69,6 +69,12 @@ static inline void watch_change(const struct self *self, struct rt_watch *watch,
 		watch->ready = (seen | set) & ~clear;
 }
 
+/* Whether a task waits for data; another thread may just be waking it. */
+static inline bool watch_has_reader(const struct rt_watch *watch)
+{
+	return __atomic_load_n(&watch->reader, __ATOMIC_RELAXED);
+}
+
 /* Before a try: 0, or what to give instead. -EAGAIN: not ready as far as is known, or the budget is used up.
  */
 static inline int watch_check(struct self *self, const struct rt_watch *watch, uint32_t seen,
