@@ -181,9 +181,10 @@ AM_TESTS_ENVIRONMENT = \
 	RT_RUNTIMES='$(runtimes)'; export RT_RUNTIMES; \
 	EXAMPLES_BUILD='$(abs_top_builddir)/examples'; export EXAMPLES_BUILD; \
 	EXAMPLES_SRC='$(abs_top_srcdir)/examples'; export EXAMPLES_SRC; \
+	CK_DEFAULT_TIMEOUT=60; export CK_DEFAULT_TIMEOUT; \
 	CC='$(CC)'; export CC;
 
-# Each has a time limit, TEST_TIMEOUT seconds. UNIT_WRAPPER and RTLUA_WRAPPER: a command to run them under.
+# TEST_TIMEOUT: seconds that a test may take; a whole file, ten times as many. UNIT_WRAPPER and RTLUA_WRAPPER: a command to run them under.
 LOG_COMPILER = $(srcdir)/tests/run-unit
 TEST_EXTENSIONS = .lua .sh
 LUA_LOG_COMPILER = $(srcdir)/tests/run-lua

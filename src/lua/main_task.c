@@ -103,6 +103,8 @@ static int run(struct vm *vm, struct lua_task *task, bool *done, bool *interrupt
 int main_task_run(lua_State *L, struct vm *vm, int nargs, bool *interrupted)
 {
 	struct flag done = {.waiter.wake = set_flag};
+
+	vm->given_up = 0;
 	struct lua_task *task = lua_task_spawn(L, vm, nargs, 0);
 	int handle = lua_gettop(L);
 

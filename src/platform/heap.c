@@ -5,6 +5,8 @@
 #endif
 #include "platform/heap.h"
 
+#include "platform/sanitizer.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -18,8 +20,19 @@ enum {
 	SLAB = 16 << 10,
 	REGION = 1 << 20,
 	PAGE = 4096, /* at least one of them is kept of an empty slab: its head */
-	LARGE = 64 << 10, /* from here on objects are mapped: they grow without leaving holes */
 };
+
+/* From here on objects are mapped: they grow without leaving holes. */
+#ifndef SANITIZER_THREAD
+enum { LARGE = 64 << 10 };
+#else
+/*
+ * And a lua_State must be: ThreadSanitizer's malloc() puts objects of different sizes multiples of 4 GiB
+ * apart, and compiled code of LuaJIT, which looks at 32 bits of the difference, takes what no table has (it
+ * is in the lua_State) for a part of a table.
+ */
+enum { LARGE = 4 << 10 };
+#endif
 
 /* Where an object of some size is: in a slab, malloc()ed, or mapped. */
 enum kind { SMALL_KIND, MEDIUM_KIND, LARGE_KIND };

@@ -252,6 +252,12 @@ static void report_jobs(const struct rt_runtime *runtime)
 		runtime->jobs_left);
 }
 
+/* Tasks that keep their threads have had their time. Without tasks the threads rest as soon as they can. */
+static rt_time time_to_rest(struct rt_runtime *runtime)
+{
+	return task_count(runtime, NULL) > 0 ? RT_NOW : LIFECYCLE_GRACE;
+}
+
 void runtime_close(struct rt_runtime *runtime)
 {
 	struct self *self = self_get();
@@ -262,7 +268,7 @@ void runtime_close(struct rt_runtime *runtime)
 	rt_runtime_unlock(runtime);
 	if (!last)
 		return;
-	if (runtime->ops->pause && runtime->ops->pause(runtime, RT_NOW) < 0) {
+	if (runtime->ops->pause && runtime->ops->pause(runtime, time_to_rest(runtime)) < 0) {
 		leave_behind(runtime);
 		return;
 	}

@@ -6,7 +6,6 @@
 #include "sched/watchdog.h"
 
 #include "platform/backtrace.h"
-#include "platform/overflow.h"
 #include "task/task.h"
 
 #include <errno.h>
@@ -16,6 +15,7 @@
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -64,6 +64,22 @@ static void write_backtrace(const void *caller)
 	backtrace_write(frames, backtrace_capture(frames, caller), STDERR_FILENO);
 }
 
+/* By one call, as other threads report as well, which is as safe in a handler as write() is. */
+static void write_line(const struct rt_task *task)
+{
+	const char *texts[] = {
+		"watchdog: task ",          rt_task_name(task), " (spawned at ", rt_task_site(task),
+		") has not given way for ", own.seconds,        " s\n",
+	};
+	enum { TEXTS = sizeof texts / sizeof *texts };
+	struct iovec parts[TEXTS];
+
+	for (int i = 0; i < TEXTS; i++)
+		parts[i] = (struct iovec){(char *)texts[i], strlen(texts[i])};
+	while (writev(STDERR_FILENO, parts, TEXTS) < 0 && errno == EINTR)
+		;
+}
+
 /* On the worker, in the middle of the task; if it has ended meanwhile, there is nothing to say. */
 static void report(int signal)
 {
@@ -73,13 +89,7 @@ static void report(int signal)
 
 	(void)signal;
 	if (task && self->turns == atomic_load(&own.accused)) {
-		overflow_print("watchdog: task ");
-		overflow_print(rt_task_name(task));
-		overflow_print(" (spawned at ");
-		overflow_print(rt_task_site(task));
-		overflow_print(") has not given way for ");
-		overflow_print(own.seconds);
-		overflow_print(" s\n");
+		write_line(task);
 		if (task->home->ops->overtime)
 			task->home->ops->overtime(task);
 		else

@@ -112,6 +112,29 @@ START_TEST(main_ends_and_the_tasks_of_another_engine_go_on)
 }
 END_TEST
 
+/* Not taken for the one that had ignored it before. */
+START_TEST(each_main_has_an_end_of_its_own)
+{
+	struct rtlua *lua = open_engine(NULL);
+
+	ck_assert_int_eq(run(lua, "local rt = require 'rt'\n"
+				  "rt.spawn(function()\n"
+				  "  rt.task.shield(function() while not going do rt.sleep(0.001) end end)\n"
+				  "  gone = true\n"
+				  "end)\n"
+				  "rt.yield()"),
+			 0);
+	ck_assert_int_eq(run(lua, "local rt, app = require 'rt', require 'app'\n"
+				  "going = true\n"
+				  "while not gone do rt.sleep(0.001) end\n"
+				  "rt.spawn(function() app.note(pcall(rt.sleep, 1000) and 1 or 3) end)\n"
+				  "rt.yield()"),
+			 0);
+	ck_assert_int_eq(notes[CLEANED], 1);
+	rtlua_close(lua);
+}
+END_TEST
+
 START_TEST(tasks_in_job_vms_end_with_their_engine)
 {
 	struct rtlua_options options = RTLUA_OPTIONS_INIT;
@@ -235,6 +258,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, the_tasks_of_another_engine_go_on);
 	tcase_add_test(tc, main_ends_and_the_tasks_of_another_engine_go_on);
+	tcase_add_test(tc, each_main_has_an_end_of_its_own);
 	tcase_add_test(tc, tasks_in_job_vms_end_with_their_engine);
 	tcase_add_test(tc, in_a_callback_cancelled_tasks_run);
 	tcase_add_test(tc, in_a_callback_there_is_no_time);

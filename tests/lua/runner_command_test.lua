@@ -168,11 +168,13 @@ rt.test("--jobs: files at the same time, or one after the other", function()
   local meet = [[local rt = require "rt"
     rt.test("x", function(t)
       io.open("%s", "w"):close()
-      t:eventually(function() local file = io.open("%s") return file and file:close() end, 1)
+      t:eventually(function() local file = io.open("%s") return file and file:close() end, %g)
     end)]]
-  local files = {["a_test.lua"] = meet:format("a", "b"), ["b_test.lua"] = meet:format("b", "a")}
-  ends(run(files, "--jobs=2"), 0, "2 passed, 0 failed")
-  ends(run(files, "--jobs=1"), 1, "1 passed, 1 failed")
+  local function files(limit)
+    return {["a_test.lua"] = meet:format("a", "b", limit), ["b_test.lua"] = meet:format("b", "a", limit)}
+  end
+  ends(run(files(9), "--jobs=2"), 0, "2 passed, 0 failed")
+  ends(run(files(0.1), "--jobs=1"), 1, "1 passed, 1 failed")
 end)
 
 rt.test("--timeout, and a test's own", function()
@@ -185,8 +187,8 @@ end)
 
 rt.test("a timeout is one of each part, and of each schedule", function()
   ends(file([[
-    rt.after_each(function() rt.sleep(2.4) end)
-    rt.test("a", function() rt.sleep(2.4) end)]], "--timeout=2.5"), 0, "1 passed, 0 failed")
+    rt.after_each(function() rt.sleep(2.6) end)
+    rt.test("a", function() rt.sleep(2.6) end)]], "--timeout=3"), 0, "1 passed, 0 failed")
   ends(file([[rt.test("a", function() rt.sleep(0.3) end)]], "--timeout=0.5 --explore=12"), 0, "1 passed, 0 failed")
 end)
 
@@ -280,7 +282,7 @@ rt.test("no worker outlives a command that is killed", function(t)
     return program.run(([[cd %s; %s test & pid=$!
       until [ -s pid ]; do sleep 0.01; done
       kill -KILL $pid; wait $pid
-      for i in $(seq 500); do kill -0 $(cat pid) 2>/dev/null || { echo gone; exit; }; sleep 0.01; done]]):format(path,
+      for i in $(seq 500); do grep -qs ') [^Z]' /proc/$(cat pid)/stat || { echo gone; exit; }; sleep 0.01; done]]):format(path,
       program.quote(program.rtlua)))
   end)
   t:equal(result.stdout, "gone\n")

@@ -47,8 +47,9 @@ end)
 
 test("a cancellation that comes meanwhile is raised after it", function(t)
   local after
+  local go = rt.sync.event()
   local task = rt.spawn(function()
-    shield(rt.sleep, 0.003)
+    shield(go.wait, go)
     after = {pcall(rt.sleep, 60)}
     return "end"
   end)
@@ -56,6 +57,7 @@ test("a cancellation that comes meanwhile is raised after it", function(t)
   task:cancel()
   rt.yield()
   t:equal(task:status(), "waiting")
+  go:set()
   t:equal(task:await(), "end")
   t:equal(after[2], rt.cancelled)
 end)

@@ -31,7 +31,7 @@ rt.test("sleep lasts at least as long and gives the time", function(t)
   t:ok(rt.sleep_until(before + 0.02) >= before + 0.02)
 end)
 
-rt.test("sleepers wake in the order of their deadlines", function(t)
+rt.test("sleepers wake in the order of their deadlines", {clock = "virtual"}, function(t)
   local order, tasks = {}, {}
   local base = rt.now() + 0.02
   for i, delay in ipairs {0.03, 0.01, 0.02, 0} do
@@ -121,8 +121,6 @@ rt.test("ticks that were missed are skipped", function(t)
   local late = tick()
   local next_one = tick()
   t:ok(next_one > late, "the ticks that were missed came one after the other")
-  local phase = (next_one - start) / period
-  t:ok(phase >= math.floor(phase), phase)
   t:ok(next_one - start >= 5 * period, "the tick after the late one is on the grid: " .. (next_one - start))
 end)
 

@@ -357,6 +357,33 @@ static int call_rt_main(void)
 	return result;
 }
 
+/* As threads that the machine does not run for half a second. */
+static int pause_slowly(struct rt_runtime *runtime, rt_time limit)
+{
+	return limit < RT_MS(500) ? -EBUSY : rt_native.pause(runtime, limit);
+}
+
+static int destroyed;
+
+static void destroy(struct rt_runtime *runtime)
+{
+	destroyed++;
+	rt_native.destroy(runtime);
+}
+
+START_TEST(threads_that_are_slow_to_rest_are_waited_for)
+{
+	struct rt_runtime_ops slow = rt_native;
+	int value = 5;
+
+	slow.pause = pause_slowly;
+	slow.destroy = destroy;
+	destroyed = 0;
+	ck_assert_int_eq(rt_run(&slow, NULL, give_back, &value, NULL), 5);
+	ck_assert_int_eq(destroyed, 1);
+}
+END_TEST
+
 START_TEST(rt_main_exits_with_the_result_and_ignores_sigpipe)
 {
 	expect_exit(call_rt_main, 0, "");
@@ -523,6 +550,7 @@ int main(void)
 	tcase_add_loop_test(tcase, left_over_tasks_are_cancelled_and_clean_up, 0, 2);
 	tcase_add_test(tcase, what_is_spawned_at_the_end_is_cancelled_too);
 	tcase_add_test(tcase, a_task_that_ignores_cancellation_is_abandoned);
+	tcase_add_test(tcase, threads_that_are_slow_to_rest_are_waited_for);
 	tcase_add_test(tcase, rt_main_exits_with_the_result_and_ignores_sigpipe);
 	tcase_add_test(tcase, the_stack_size_is_an_option);
 	tcase_add_test(tcase, no_descriptors_are_an_error);

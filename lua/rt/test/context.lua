@@ -55,9 +55,10 @@ end
 function T:eventually(fn, timeout)
   local limit, pause = rt.now() + (timeout or 2), POLL_MIN
   while true do
+    local late = rt.now() >= limit -- asked before: fn() is the later one to look
     local value = fn()
     if value then return value end
-    if rt.now() >= limit then fail(("not true within %g s"):format(timeout or 2)) end
+    if late then fail(("not true within %g s"):format(timeout or 2)) end
     rt.sleep(pause)
     pause = math.min(2 * pause, POLL_MAX)
   end

@@ -3,12 +3,14 @@
 
 local core = require "rt.core"
 local rt = require "rt"
+local engine = require "rt.test.engine"
 local handles = require "rt.test.handles"
 
 local leaks = {}
 
--- How often a task that is about to end is waited for, and for how long each time.
-local ROUNDS, PAUSE = 20, 0.005
+-- How often what is about to end is waited for, and for how long each time: a task whose peer is another
+-- process, a lookup that nobody waits for any more, on a thread of its own.
+local ROUNDS, PAUSE = 200, 0.005
 local YIELDS = 64
 
 -- ---- Tasks ----
@@ -77,18 +79,25 @@ local function kind_of(target)
   return kind or target
 end
 
--- after(found, descriptors): adds those that were not there before.
+local function new_descriptors(before)
+  local list, targets = {}, core.fd_list()
+  for fd, target in pairs(targets) do
+    if before[fd] ~= target then list[#list + 1] = fd end
+  end
+  table.sort(list)
+  return list, targets
+end
+
+-- after(found, descriptors): adds those that were not there before. Runs a runtime of its own to wait.
 function leaks.after(found, descriptors)
-  local left = {}
   collect_garbage()
-  for fd, target in pairs(core.fd_list()) do
-    if descriptors[fd] ~= target then left[#left + 1] = fd end
+  local left, targets = new_descriptors(descriptors)
+  for _ = 1, ROUNDS do
+    if #left == 0 then break end
+    engine({}, function() rt.sleep(PAUSE) end)
+    left, targets = new_descriptors(descriptors)
   end
-  table.sort(left)
-  local targets = core.fd_list()
-  for _, fd in ipairs(left) do
-    found[#found + 1] = ("descriptor %d (%s)"):format(fd, kind_of(targets[fd] or "?"))
-  end
+  for _, fd in ipairs(left) do found[#found + 1] = ("descriptor %d (%s)"):format(fd, kind_of(targets[fd])) end
 end
 
 return leaks

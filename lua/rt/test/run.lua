@@ -62,8 +62,9 @@ return function(test, settings)
   handles.forget()
   local descriptors = leaks.before()
   note_end(run, engine(settings, function() main(run, test, settings, found) end))
+  local failed = core.failed()
   leaks.after(found, descriptors)
-  if core.failed() > 0 then context.note(run, plural(core.failed(), "task") .. " failed that nobody joined") end
+  if failed > 0 then context.note(run, plural(failed, "task") .. " failed that nobody joined") end
   if #found > 0 then context.note(run, "left behind:\n  " .. table.concat(found, "\n  ")) end
   if run.failure then return "fail", run.failure.message, run.failure.traceback end
   if run.skipped then return "skip", run.skipped end
