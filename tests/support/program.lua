@@ -13,6 +13,9 @@ local program = {}
 program.rtlua = assert(os.getenv("RTLUA"), "RTLUA: the binary under test")
 program.sanitizer = os.getenv("RT_SANITIZER") or "none"
 
+-- Whether a thread that only computes hears of signals: ThreadSanitizer holds them back until it calls the C library.
+program.interrupts = program.sanitizer ~= "thread"
+
 -- A word for the shell.
 function program.quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"

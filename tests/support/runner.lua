@@ -5,8 +5,10 @@ local program = require "program"
 
 local runner = {}
 
--- What is said of a process that has written to address 0. AddressSanitizer has a handler of its own.
-runner.crashed = program.sanitizer == "none" and "was killed by SIGSEGV" or "exited with code 1"
+-- What is said of a process that has written to address 0. Sanitizers have handlers of their own.
+runner.crashed = ({
+  none = "was killed by SIGSEGV", address = "exited with code 1", thread = "exited with code 66",
+})[program.sanitizer]
 
 -- A folder with these files, {name = text}, for as long as fn(path) runs.
 function runner.folder(files, fn)
