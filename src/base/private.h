@@ -362,8 +362,8 @@
 #define stealing_is_done rt__stealing_is_done
 #define stealing_notify rt__stealing_notify
 #define strand_init rt__strand_init
-#define strand_peek rt__strand_peek
-#define strand_take rt__strand_take
+#define strand_next rt__strand_next
+#define strand_put_back rt__strand_put_back
 #define strand_is_running rt__strand_is_running
 #define strand_retire rt__strand_retire
 #define strands_free rt__strands_free

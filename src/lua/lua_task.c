@@ -243,16 +243,11 @@ static int push_result(lua_State *L, int result)
 	return 2;
 }
 
-/* What can go on on a carrier that is given back: it has none, and does not park again at once. */
-static struct lua_task *next_for_carrier(struct vm *vm)
+/* Whether it can go on on a carrier that is given back: it has none, and does not park again at once. */
+static bool fits_carrier(const struct vm *vm, struct rt_task *task)
 {
-	const struct rt_runnable *runnable = strand_peek(vm->strand);
-	struct rt_task *next = runnable ? task_of(runnable) : NULL;
-
-	if (!next || next->home != &vm->home || lua_task_of(next)->carrier ||
-	    (lua_task_of(next)->yielded && wait_still(next)))
-		return NULL;
-	return lua_task_of(next);
+	return task && task->home == &vm->home && !lua_task_of(task)->carrier &&
+	       !(lua_task_of(task)->yielded && wait_still(task));
 }
 
 /*
@@ -264,16 +259,17 @@ static struct lua_task *follow(struct lua_task *task)
 	struct vm *vm = lua_task_vm(task);
 
 	task->carrier = NULL;
-	if (vm->runtime->shared)
-		return NULL;
 	task_leave(&task->task);
-	struct lua_task *next = next_for_carrier(vm);
+	struct rt_runnable *runnable = strand_next(vm->strand);
+	struct rt_task *next = runnable ? task_of(runnable) : NULL;
 
-	if (next) {
-		strand_take(vm->strand);
-		task_follow(&next->task);
+	if (fits_carrier(vm, next)) {
+		task_follow(next);
+		return lua_task_of(next);
 	}
-	return next;
+	if (runnable)
+		strand_put_back(vm->strand, runnable);
+	return NULL;
 }
 
 /* On a carrier, which is given back. */

@@ -71,10 +71,15 @@ static void free_retired(struct strand *strand)
 
 static struct rt_runnable *take(struct strand *strand)
 {
+	struct rt_runnable *next = strand->put_back;
+
+	if (next) {
+		strand->put_back = NULL;
+		return next;
+	}
 	lock(strand);
 	strand->running = true;
-	struct rt_runnable *next = queue_next(&strand->queue);
-
+	next = queue_next(&strand->queue);
 	unlock(strand);
 	return next;
 }
@@ -105,15 +110,18 @@ static void run(struct rt_runnable *runnable)
 		strand->parent->schedule(strand->parent, &strand->runnable);
 }
 
-struct rt_runnable *strand_peek(const struct strand *strand)
+struct rt_runnable *strand_next(struct strand *strand)
 {
-	return strand->left > 0 ? strand->queue.head : NULL;
+	if (strand->left <= 0)
+		return NULL;
+	strand->left--;
+	return take(strand);
 }
 
-void strand_take(struct strand *strand)
+void strand_put_back(struct strand *strand, struct rt_runnable *runnable)
 {
-	strand->left--;
-	queue_pop(&strand->queue);
+	strand->left++;
+	strand->put_back = runnable;
 }
 
 void strand_init(struct strand *strand, struct rt_executor *parent)

@@ -20,7 +20,8 @@ struct strand {
 	struct queue queue;
 	bool scheduled;
 	bool running; /* what is on it, on some thread */
-	int left; /* of the turn that it has, runnables; of the thread that it runs on */
+	int left; /* of the turn that it has, runnables; of the thread that it runs on, as is the next */
+	struct rt_runnable *put_back; /* the next one, in front of the queue; NULL outside of a turn */
 	void **retired, *next; /* the list that it is in; NULL: in use */
 };
 
@@ -38,11 +39,11 @@ void strand_init(struct strand *strand, struct rt_executor *parent);
 void strand_retire(struct strand *strand, void **retired);
 
 /*
- * For what runs on it, where the runtime has one thread: what would be next in this turn, NULL if there is
- * nothing more, and to take that.
+ * For what runs on it: takes what is next in this turn, to run it in its place; NULL if there is nothing
+ * more. What has been taken may be put back at once.
  */
-struct rt_runnable *strand_peek(const struct strand *strand);
-void strand_take(struct strand *strand);
+struct rt_runnable *strand_next(struct strand *strand);
+void strand_put_back(struct strand *strand, struct rt_runnable *runnable);
 
 /* Whether what is on it has its turn, on another thread, or on this one around the call. Any thread. */
 bool strand_is_running(struct strand *strand);

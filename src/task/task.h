@@ -10,7 +10,7 @@
  *
  * A task is woken on a thread of its runtime only; other threads schedule a
  * runnable that does it. The transition to PARKED happens on the scheduler's stack,
- * after the task has left its own. With one thread, that of a Lua task may also happen on
+ * after the task has left its own. That of a Lua task may also happen on
  * the carrier that it has given back (task_leave()), and so may its end: whoever is woken by
  * that, and ended(), must neither free carriers nor close the VM, but may schedule what does.
  *

@@ -12,7 +12,8 @@ void wait_wake(struct rt_waiter *waiter, int result)
 {
 	struct rt_task *task = container_of(waiter, struct rt_task, wait.waiter);
 
-	task->wait.result = result;
+	/* wait_still() looks at it without a lock. */
+	__atomic_store_n(&task->wait.result, result, __ATOMIC_RELAXED);
 	task_wake(task);
 }
 
@@ -231,6 +232,9 @@ bool wait_still(struct rt_task *task)
 {
 	struct rt_runtime *runtime = task->home->runtime;
 
+	/* The event, once it has happened, is not taken back. */
+	if (__atomic_load_n(&task->wait.result, __ATOMIC_RELAXED) != WAIT_PENDING)
+		return false;
 	rt_runtime_lock(runtime);
 	bool over = wait_over(task);
 

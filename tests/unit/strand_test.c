@@ -166,10 +166,8 @@ static void run_all_there_is(struct rt_runnable *runnable)
 	const struct probe *probe = container_of(runnable, struct probe, runnable);
 
 	run(runnable);
-	for (struct rt_runnable *next; (next = strand_peek(probe->strand));) {
-		strand_take(probe->strand);
+	for (struct rt_runnable *next; (next = strand_next(probe->strand));)
 		next->run(next);
-	}
 }
 
 START_TEST(one_that_takes_the_next_ones_does_not_starve_the_others)
@@ -184,12 +182,40 @@ START_TEST(one_that_takes_the_next_ones_does_not_starve_the_others)
 	schedule_on_parent(&parent.executor, &other.runnable);
 	ck_assert(turn());
 	ck_assert_int_eq(ran, STRAND_BATCH);
-	ck_assert_ptr_null(strand_peek(strand));
+	ck_assert_ptr_null(strand_next(strand));
 	while (turn())
 		;
 	ck_assert_int_eq(other.order, STRAND_BATCH + 1);
 	for (int i = STRAND_BATCH; i < MANY; i++)
 		ck_assert_int_eq(probes[i].order, i + 2);
+}
+END_TEST
+
+static void put_the_next_one_back(struct rt_runnable *runnable)
+{
+	struct strand *strand = container_of(runnable, struct probe, runnable)->strand;
+	struct rt_runnable *next = strand_next(strand);
+
+	run(runnable);
+	if (next)
+		strand_put_back(strand, next);
+}
+
+START_TEST(what_is_put_back_is_the_next_one)
+{
+	struct strand *strand = start();
+
+	for (int i = 0; i < MANY; i++) {
+		schedule(strand, &probes[i]);
+		probes[i].strand = strand;
+		probes[i].runnable.run = put_the_next_one_back;
+	}
+	ck_assert(turn());
+	ck_assert_int_eq(ran, STRAND_BATCH);
+	while (turn())
+		;
+	for (int i = 0; i < MANY; i++)
+		ck_assert_int_eq(probes[i].order, i + 1);
 }
 END_TEST
 
@@ -241,6 +267,7 @@ int main(void)
 	tcase_add_test(tcase, the_others_of_the_parent_get_their_turn);
 	tcase_add_test(tcase, one_that_schedules_itself_does_not_starve_the_others);
 	tcase_add_test(tcase, one_that_takes_the_next_ones_does_not_starve_the_others);
+	tcase_add_test(tcase, what_is_put_back_is_the_next_one);
 	tcase_add_test(tcase, where_chance_decides_nobody_takes_the_next_one);
 	tcase_add_test(tcase, two_strands_alternate);
 	suite_add_tcase(suite, tcase);
