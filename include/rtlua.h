@@ -13,7 +13,9 @@
  * thread, so it must not keep pointers to thread-locals, errno's included, across that, nor hold a mutex. In
  * the other VMs of the engine, those of rt.parallel(), it may be running at the same time. Between two runs
  * nothing of the engine runs, and its lua_State is the host's; during rtlua_run(), or while the host's loop
- * runs, or inside of a runtime that other tasks use, it is not.
+ * runs, or inside of a runtime that other tasks use, it is not: there, rtlua_register(),
+ * rtlua_spawn_string(), rtlua_spawn_file() and rtlua_close() have the engine's tasks rest meanwhile, on
+ * whichever thread they are.
  */
 #ifndef RTLUA_H
 #define RTLUA_H

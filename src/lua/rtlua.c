@@ -141,11 +141,33 @@ int rtlua_raise(lua_State *L, int err)
 	return lua_error(L);
 }
 
+/* In a runtime of several threads that others use, the engine's tasks may be running, which rest meanwhile.
+ */
+static bool claim(struct rtlua *lua)
+{
+	const struct lua_task *task = lua_task_current();
+	bool claims = lua->runtime->shared && !(task && lua_task_vm(task) == lua->state.vm);
+
+	if (claims)
+		vm_claim(lua->state.vm);
+	return claims;
+}
+
+static void release(struct rtlua *lua, bool claimed)
+{
+	if (claimed)
+		vm_release(lua->state.vm);
+}
+
 int rtlua_register(struct rtlua *lua, const char *name, lua_CFunction fn)
 {
+	bool claimed = claim(lua);
 	int err = registered_add(lua->state.L, lua->state.vm, name, fn);
 
-	return err == -ENOMEM ? fail(lua, err) : err;
+	if (err == -ENOMEM)
+		fail(lua, err);
+	release(lua, claimed);
+	return err;
 }
 
 static int spawn(lua_State *L)
@@ -163,16 +185,10 @@ int rtlua_spawn(struct rtlua *lua, int nargs)
 	return lua_pcall(lua->state.L, nargs + 1, 0, 0) == 0 ? 0 : fail(lua, -ENOMEM);
 }
 
-int rtlua_spawn_string(struct rtlua *lua, const char *code, const char *name)
+/* What luaL_load*() has given. */
+static int spawn_loaded(struct rtlua *lua, int status)
 {
-	if (luaL_loadbuffer(lua->state.L, code, strlen(code), name ? name : code) != 0)
-		return fail(lua, -EINVAL);
-	return rtlua_spawn(lua, 0);
-}
-
-int rtlua_spawn_file(struct rtlua *lua, const char *path)
-{
-	switch (luaL_loadfile(lua->state.L, path)) {
+	switch (status) {
 	case 0:
 		return rtlua_spawn(lua, 0);
 	case LUA_ERRFILE:
@@ -180,6 +196,25 @@ int rtlua_spawn_file(struct rtlua *lua, const char *path)
 	default:
 		return fail(lua, -EINVAL);
 	}
+}
+
+int rtlua_spawn_string(struct rtlua *lua, const char *code, const char *name)
+{
+	bool claimed = claim(lua);
+	int status = luaL_loadbuffer(lua->state.L, code, strlen(code), name ? name : code);
+	int err = spawn_loaded(lua, status);
+
+	release(lua, claimed);
+	return err;
+}
+
+int rtlua_spawn_file(struct rtlua *lua, const char *path)
+{
+	bool claimed = claim(lua);
+	int err = spawn_loaded(lua, luaL_loadfile(lua->state.L, path));
+
+	release(lua, claimed);
+	return err;
 }
 
 static void report_error(struct rtlua *lua)
