@@ -87,6 +87,8 @@ ON_EVERY(readiness_wakes_the_waiter)
 	ck_assert_int_eq(atomic_load(&reader.woken), 0);
 	ck_assert_int_eq(write(watch.fd, &one, sizeof one), sizeof one);
 	await_count(&reader.woken, 1);
+	/* The bit is set and nothing new comes: that is not told again. */
+	await_ready(&reader, &watch, RT_READ);
 	pass();
 	ck_assert_int_eq(atomic_load(&reader.woken), 1);
 	ops->unwatch(runtime, &watch);
@@ -155,7 +157,6 @@ ON_EVERY(both_directions_at_once)
 	ck_assert_int_eq(atomic_load(&writer.woken), 0);
 	drain(ends[1]);
 	await_count(&writer.woken, 1);
-	ck_assert_int_eq(atomic_load(&reader.woken), 1);
 	ops->unwatch(runtime, &watch);
 	close(ends[0]);
 	close(ends[1]);
