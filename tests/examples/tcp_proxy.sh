@@ -46,7 +46,8 @@ check() {
 	dial "$port"
 	answer "the server's say"
 	equal "$got" "from the server" "the server's say"
-	IFS= read -r -t "$patience" -u "$conn" got && fail "the end of the server's stream does not arrive"
+	IFS= read -r -t "$patience" -u "$conn" got
+	[ $? -eq 1 ] || fail "the end of the server's stream does not arrive"
 	echo "from the client" >&"$conn"
 	hang_up
 	out=$server

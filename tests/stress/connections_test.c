@@ -118,8 +118,9 @@ IN_TASK(descriptors_and_memory_return_to_the_start)
 			memory = resident();
 	}
 	printf("%d times %d connections, %zu KiB resident\n", ROUNDS, count, resident() >> 10);
+	/* A mebibyte more: of a few connections, a twentieth is little next to what the C library touches. */
 	if (!SANITIZED && !RUNNING_ON_VALGRIND)
-		ck_assert_uint_le(resident(), memory + memory / 20);
+		ck_assert_uint_le(resident(), memory + memory / 20 + (1 << 20));
 	rt_tcp_listener_destroy(listener);
 	join_task(server);
 }

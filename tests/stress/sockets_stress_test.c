@@ -6,6 +6,8 @@
 #include "support/suite.h"
 #include "support/workers.h"
 
+#include "task/task.h"
+
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -92,7 +94,7 @@ ON_WORKERS(all_echoes_come_back)
 struct busy {
 	struct rt_tcp *tcp;
 	struct rt_udp *udp;
-	atomic_int begun;
+	atomic_bool begun;
 };
 
 static int read_on(void *arg)
@@ -101,8 +103,8 @@ static int read_on(void *arg)
 	char buf[16];
 	struct rt_tcp *tcp = busy->tcp;
 
-	/* The last one is in the middle of it when it is destroyed, or has just come back. */
-	atomic_fetch_add(&busy->begun, 1);
+	/* It is in the middle of it when it is destroyed, or has just come back. */
+	atomic_store(&busy->begun, true);
 	return (int)rt_tcp_read_exactly(tcp, buf, sizeof buf, NULL, rt_in(PATIENCE));
 }
 
@@ -121,16 +123,15 @@ static int receive_on(void *arg)
 	struct rt_udp *udp = busy->udp;
 	char buf[16];
 
-	atomic_fetch_add(&busy->begun, 1);
+	atomic_store(&busy->begun, true);
 	return (int)rt_udp_recv(udp, buf, sizeof buf, rt_in(PATIENCE));
 }
 
-static void await_begin(struct busy *busy, int tasks)
+/* It has told so just before it begins: only when it waits, the socket is held. */
+static void await_begin(struct busy *busy, struct rt_task *task)
 {
-	while (atomic_load(&busy->begun) < tasks)
+	while (!atomic_load(&busy->begun) || task_state(task) != TASK_PARKED)
 		rt_yield();
-	/* They have told so just before they have begun. */
-	rt_sleep(RT_US(200));
 }
 
 ON_WORKERS(connections_are_destroyed_while_they_are_read)
@@ -143,7 +144,7 @@ ON_WORKERS(connections_are_destroyed_while_they_are_read)
 		connect_pair(&busy.tcp, &there);
 		struct rt_task *reader = rt_spawn(read_on, &busy);
 
-		await_begin(&busy, 1);
+		await_begin(&busy, reader);
 		struct rt_task *feeder = rt_spawn(feed, there);
 
 		if (i % 2)
@@ -176,7 +177,7 @@ ON_WORKERS(datagrams_come_while_their_socket_is_destroyed)
 		ck_assert_int_eq(rt_udp_local_addr(busy.udp, &addr), 0);
 		struct rt_task *receiver = rt_spawn(receive_on, &busy);
 
-		await_begin(&busy, 1);
+		await_begin(&busy, receiver);
 		struct rt_task *sender = rt_spawn(send_to_it, &addr);
 
 		rt_yield();
@@ -191,7 +192,7 @@ static int accept_one(void *arg)
 	struct rt_tcp *tcp = NULL;
 	int err;
 
-	atomic_fetch_add(&((struct busy *)arg)->begun, 1);
+	atomic_store(&((struct busy *)arg)->begun, true);
 	err = rt_tcp_accept(listener, &tcp, NULL, rt_in(PATIENCE));
 	rt_tcp_destroy(tcp);
 	return err;
@@ -215,7 +216,7 @@ ON_WORKERS(listeners_are_destroyed_while_they_accept)
 		listen_here();
 		struct rt_task *acceptor = rt_spawn(accept_one, &busy);
 
-		await_begin(&busy, 1);
+		await_begin(&busy, acceptor);
 		struct rt_task *client = rt_spawn(connect_one, NULL);
 
 		rt_yield();

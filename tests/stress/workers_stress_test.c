@@ -9,6 +9,7 @@
 #include "support/suite.h"
 #include "support/workers.h"
 
+#include <limits.h>
 #include <stdatomic.h>
 
 enum { CREW = 8 };
@@ -151,7 +152,7 @@ ON_WORKERS(channels_are_closed_in_the_middle)
 		struct rt_task *senders[CREW], *receivers[CREW];
 		struct traffic traffic;
 
-		open_traffic(&traffic, 1000000);
+		open_traffic(&traffic, LONG_MAX);
 		start_all(receivers, receive_all, &traffic);
 		start_all(senders, send_all, &traffic);
 		while (traffic.sent < 200)

@@ -72,21 +72,25 @@ IN_TASK(localhost)
 	ck_assert(rt_addr_equal(&first, &addrs[0]));
 }
 
+/* Without a name service, or while it does not answer, one cannot tell. */
+static bool is_unknown(int err)
+{
+	return err == -ENOENT || err == -EAGAIN;
+}
+
 IN_TASK(a_name_that_does_not_exist)
 {
 	struct rt_addr addr;
 	struct rt_tcp *tcp;
 	struct rt_tcp_listener *listener;
 	struct rt_udp *udp;
-	int err = rt_resolve("nobody.invalid:1", &addr, 1, RT_FOREVER);
 
-	/* Without a name service one cannot tell. */
-	ck_assert(err == -ENOENT || err == -EAGAIN);
-	ck_assert_int_eq(rt_tcp_connect(&tcp, "nobody.invalid:1", RT_FOREVER), err);
+	ck_assert(is_unknown(rt_resolve("nobody.invalid:1", &addr, 1, RT_FOREVER)));
+	ck_assert(is_unknown(rt_tcp_connect(&tcp, "nobody.invalid:1", RT_FOREVER)));
 	ck_assert_ptr_null(tcp);
-	ck_assert_int_eq(rt_tcp_listen(&listener, "nobody.invalid:1", NULL), err);
+	ck_assert(is_unknown(rt_tcp_listen(&listener, "nobody.invalid:1", NULL)));
 	ck_assert_ptr_null(listener);
-	ck_assert_int_eq(rt_udp_bind(&udp, "nobody.invalid:1"), err);
+	ck_assert(is_unknown(rt_udp_bind(&udp, "nobody.invalid:1")));
 	ck_assert_ptr_null(udp);
 }
 

@@ -34,6 +34,10 @@ static void redirect(void)
 	length = 0;
 }
 
+/* How the reports of anybody begin, and those of the tasks of a function. */
+#define ANYBODY "watchdog: task "
+#define REPORT_OF(function) ANYBODY function " (spawned at "
+
 static int occurrences(const char *what)
 {
 	int count = 0;
@@ -57,13 +61,11 @@ static void read_reports(void)
 static int count_reports(void)
 {
 	read_reports();
-	return occurrences("watchdog: task ");
+	return occurrences(ANYBODY);
 }
 
-/* Does not give way. Exported, for backtraces: the program is linked with -rdynamic. */
-__attribute__((visibility("default"), noinline)) void spin_until(int count);
-
-void spin_until(int count)
+/* Does not give way. */
+static void spin_until(int count)
 {
 	for (rt_time end = rt_in(RT_S(30)); count_reports() < count; poll(NULL, 0, 1))
 		ck_assert_msg(rt_now() < end, "%d reports, not %d: %s", count_reports(), count, said);
@@ -88,14 +90,17 @@ static int stay(void *arg)
 	return 0;
 }
 
-/* Whoever else is reported meanwhile: the first task is rightly, if the machine stalls in its turn. */
-static int named_once(void *arg)
+/*
+ * Whoever else is reported meanwhile: the first task is rightly, if the machine stalls in its turn. Exported,
+ * as its name is to be in the backtrace, and stays to the end of its turn.
+ */
+__attribute__((visibility("default"), noinline)) int named_once(void *arg);
+
+int named_once(void *arg)
 {
 	(void)arg;
-	while (occurrences("watchdog: task named_once (spawned at ") == 0) {
-		spin_until(1);
-		read_reports();
-	}
+	for (rt_time end = rt_in(RT_S(30)); occurrences(REPORT_OF("named_once")) == 0; read_reports())
+		ck_assert_msg(rt_now() < end, "not reported: %s", said);
 	return 0;
 }
 
@@ -114,10 +119,10 @@ START_TEST(who_stays_is_named_while_it_runs)
 	redirect();
 	ck_assert_int_eq(run(spawn_named_once, NULL, RT_MS(20)), 0);
 	read_reports();
-	ck_assert_int_eq(occurrences("watchdog: task named_once (spawned at "), 1);
+	ck_assert_int_eq(occurrences(REPORT_OF("named_once")), 1);
 	ck_assert_ptr_nonnull(strstr(said, "watchdog_test.c:"));
 	ck_assert_ptr_nonnull(strstr(said, ") has not given way for 0.02 s\n"));
-	ck_assert_ptr_nonnull(strstr(said, "spin_until+"));
+	ck_assert_ptr_nonnull(strstr(said, "named_once+"));
 }
 END_TEST
 
@@ -162,27 +167,39 @@ START_TEST(nobody_is_reported_before_the_limit)
 }
 END_TEST
 
-/* Stores the longest time in between: on a machine that stalls, the watchdog is right to report it. */
+/* The longest time in between: on a machine that stalls, the watchdog is right to report it. */
+struct pauses {
+	rt_time last, longest;
+};
+
+static void note_pause(struct pauses *pauses)
+{
+	rt_time now = rt_now(), pause = now - pauses->last;
+
+	pauses->longest = pause > pauses->longest ? pause : pauses->longest;
+	pauses->last = now;
+}
+
 static int keep_giving_way(void *arg)
 {
-	rt_time last = rt_now(), *longest = arg;
+	struct pauses *pauses = arg;
 
-	for (rt_time end = rt_in(RT_MS(700)); last < end;) {
-		rt_time now = (rt_yield(), rt_now());
-
-		*longest = now - last > *longest ? now - last : *longest;
-		last = now;
-	}
+	for (rt_time end = rt_in(RT_MS(700)); pauses->last < end; note_pause(pauses))
+		ck_assert_int_eq(rt_yield(), 0);
+	/* The sleep itself is none. */
+	pauses->last += RT_MS(700);
 	return rt_sleep(RT_MS(700));
 }
 
 START_TEST(who_gives_way_or_waits_is_not_reported)
 {
-	rt_time longest = 0;
+	struct pauses pauses = {.last = rt_now()};
 
 	redirect();
-	ck_assert_int_eq(run(keep_giving_way, &longest, RT_MS(500)), 0);
-	if (longest < RT_MS(400))
+	ck_assert_int_eq(run(keep_giving_way, &pauses, RT_MS(500)), 0);
+	/* The first and the last turn count, too. */
+	note_pause(&pauses);
+	if (pauses.longest < RT_MS(400))
 		ck_assert_int_eq(count_reports(), 0);
 }
 END_TEST
@@ -262,25 +279,20 @@ END_TEST
 
 /* ---- Threads ---- */
 
-static atomic_int staying;
+static atomic_bool both_reported;
 
 /* Both stay at the same time, in turns of the same number, and neither's report is lost. */
 static int stay_with_another(void *arg)
 {
-	int total = *(int *)arg;
-
-	for (atomic_fetch_add(&staying, 1); atomic_load(&staying) < total; poll(NULL, 0, 1))
-		;
-	for (rt_time end = rt_in(RT_S(30)); atomic_load(&staying) >= total; poll(NULL, 0, 1))
+	(void)arg;
+	for (rt_time end = rt_in(RT_S(30)); !atomic_load(&both_reported); poll(NULL, 0, 1))
 		ck_assert_msg(rt_now() < end, "a report was lost");
 	return 0;
 }
 
 static void *run_with_limit(void *arg)
 {
-	int total = 2;
-
-	ck_assert_int_eq(run(stay_with_another, &total, *(rt_time *)arg), 0);
+	ck_assert_int_eq(run(stay_with_another, NULL, *(rt_time *)arg), 0);
 	return NULL;
 }
 
@@ -291,13 +303,16 @@ START_TEST(two_runtimes_on_two_threads)
 
 	redirect();
 	for (int round = 0; round < 5; round++) {
+		atomic_store(&both_reported, false);
 		for (int i = 0; i < 2; i++)
 			ck_assert_int_eq(pthread_create(&threads[i], NULL, run_with_limit, &limits[i]), 0);
 		spin_until(2 * round + 2);
-		atomic_store(&staying, 0);
+		atomic_store(&both_reported, true);
 		for (int i = 0; i < 2; i++)
 			pthread_join(threads[i], NULL);
 	}
+	/* The rest of the last one. */
+	read_reports();
 	ck_assert_int_eq(occurrences(" for 0.02 s\n"), 5);
 	ck_assert_int_eq(occurrences(" for 0.021 s\n"), 5);
 }
@@ -313,23 +328,31 @@ static int stay_on_two_workers(void *arg)
 	return rt_join(another, NULL, RT_FOREVER);
 }
 
+/* Whatever else is reported: the first task is, if the machine stalls in its turn. */
 static void *see_both(void *arg)
 {
-	spin_until(*(int *)arg);
-	atomic_store(&staying, 0);
+	rt_time end = rt_in(RT_S(30));
+
+	(void)arg;
+	for (read_reports(); occurrences(REPORT_OF("stay_with_another")) < 2; read_reports()) {
+		ck_assert_msg(rt_now() < end, "not both: %s", said);
+		poll(NULL, 0, 1);
+	}
+	atomic_store(&both_reported, true);
 	return NULL;
 }
 
 static void watch_workers(const struct rt_runtime_ops *ops)
 {
 	struct rt_runtime_options options = {.watchdog = RT_MS(20), .workers = 3};
-	int total = 2;
 	pthread_t seer;
 
-	ck_assert_int_eq(pthread_create(&seer, NULL, see_both, &total), 0);
-	ck_assert_int_eq(rt_run(ops, &options, stay_on_two_workers, &total, "first"), 0);
+	atomic_store(&both_reported, false);
+	ck_assert_int_eq(pthread_create(&seer, NULL, see_both, NULL), 0);
+	ck_assert_int_eq(rt_run(ops, &options, stay_on_two_workers, NULL, "first"), 0);
 	pthread_join(seer, NULL);
-	ck_assert_int_eq(occurrences("watchdog: task stay_with_another (spawned at "), 2);
+	read_reports();
+	ck_assert_int_eq(occurrences(REPORT_OF("stay_with_another")), 2);
 }
 
 START_TEST(all_workers_are_watched)
@@ -368,14 +391,30 @@ START_TEST(a_signal_that_is_not_its_own_is_nothing)
 }
 END_TEST
 
+static struct sigaction reporter;
+static volatile sig_atomic_t reported;
+
+static void report_and_note(int signal)
+{
+	reporter.sa_handler(signal);
+	reported = true;
+}
+
 /* Nobody can read the report, whose writing fails. */
 static int stay_unheard(void *arg)
 {
+	struct sigaction action;
+
+	ck_assert_int_eq(sigaction(SIGURG, NULL, &reporter), 0);
+	action = reporter;
+	action.sa_handler = report_and_note;
+	reported = false;
+	ck_assert_int_eq(sigaction(SIGURG, &action, NULL), 0);
 	close(STDERR_FILENO);
 	errno = ENOTTY;
-	for (rt_time end = rt_in(RT_MS(200)); rt_now() < end;)
+	for (rt_time end = rt_in(RT_S(30)); !reported && rt_now() < end;)
 		;
-	return errno == ENOTTY ? *(int *)arg : -1;
+	return reported && errno == ENOTTY ? *(int *)arg : -1;
 }
 
 START_TEST(a_report_leaves_errno_alone)
