@@ -15,7 +15,8 @@
  * nothing of the engine runs, and its lua_State is the host's; during rtlua_run(), or while the host's loop
  * runs, or inside of a runtime that other tasks use, it is not: there, rtlua_register(),
  * rtlua_spawn_string(), rtlua_spawn_file() and rtlua_close() have the engine's tasks rest meanwhile, on
- * whichever thread they are.
+ * whichever thread they are. If one of them is running, these calls wait, with their thread, until it gives
+ * way.
  */
 #ifndef RTLUA_H
 #define RTLUA_H
@@ -70,8 +71,7 @@ RT_API int rtlua_open(struct rtlua **lua, const struct rtlua_options *options);
 /*
  * Cancels the tasks that are left, gives them 2 seconds to clean up, reports failures nobody
  * has taken notice of, and frees everything. Inside of a task, cancelled tasks do not run any more; in a
- * callback of the host's loop, which cannot go on meanwhile, they run but have no time: those that wait
- * once more (in rt.task.shield(), for example) are named on stderr. Of several
+ * callback of the host's loop, which cannot go on meanwhile, they hear nothing of descriptors. Of several
  * engines on a thread each may be closed first, and the tasks of the others go on. While a task of its own
  * keeps a thread it waits for that to give way; job VMs whose tasks do not are named and left to themselves,
  * with their threads and the runtime, which this thread is then rid of. NULL is fine.

@@ -361,10 +361,12 @@
 #define stealing_has_anything rt__stealing_has_anything
 #define stealing_is_done rt__stealing_is_done
 #define stealing_notify rt__stealing_notify
+#define strand_hold rt__strand_hold
 #define strand_init rt__strand_init
 #define strand_next rt__strand_next
 #define strand_put_back rt__strand_put_back
 #define strand_is_running rt__strand_is_running
+#define strand_release rt__strand_release
 #define strand_retire rt__strand_retire
 #define strands_free rt__strands_free
 #define suite_close rt__suite_close

@@ -384,7 +384,7 @@ static bool is_job(const struct job_vm *vm, const struct lua_task *task)
 	return false;
 }
 
-void job_pool_report_left(const struct job_pool *pool, const char *why)
+void job_pool_report_left(const struct job_pool *pool)
 {
 	for (struct job_vm *vm = pool ? pool->vms : NULL; vm; vm = vm->next) {
 		if (strand_is_running(vm->strand)) {
@@ -397,7 +397,7 @@ void job_pool_report_left(const struct job_pool *pool, const char *why)
 			struct lua_task *task = slot_task(&lua->slots[i]);
 
 			if (task && !is_job(vm, task))
-				lua_task_report_abandoned(task, why);
+				lua_task_report_abandoned(task);
 		}
 	}
 }

@@ -60,8 +60,8 @@ void job_pool_destroy(struct vm *owner);
 /* Cancels all tasks of the job VMs, soon. NULL is fine. */
 void job_pool_cancel(struct job_pool *pool);
 
-/* Names those that have tasks of their own left, and why, on stderr: only at the end, when nothing runs. */
-void job_pool_report_left(const struct job_pool *pool, const char *why);
+/* Names those that have tasks of their own left, on stderr: only at the end, when nothing runs. */
+void job_pool_report_left(const struct job_pool *pool);
 
 /* Names the jobs that have begun and not ended, on stderr. Any thread. NULL is fine. */
 void job_pool_report_running(struct job_pool *pool);

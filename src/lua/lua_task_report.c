@@ -147,10 +147,10 @@ void lua_task_report(const struct rt_task *task)
 	}
 }
 
-void lua_task_report_abandoned(const struct lua_task *task, const char *why)
+void lua_task_report_abandoned(const struct lua_task *task)
 {
-	fprintf(stderr, "%s: the task spawned at %s %s and is abandoned\n", lua_task_vm(task)->name,
-		lua_task_site(task), why);
+	fprintf(stderr, "%s: the task spawned at %s ignores its cancellation and is abandoned\n",
+		lua_task_vm(task)->name, lua_task_site(task));
 }
 
 void lua_task_traceback(lua_State *L, struct lua_task *task)

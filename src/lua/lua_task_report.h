@@ -13,8 +13,7 @@ void lua_task_print_stack(struct rt_task *task, FILE *file, int indent);
 void lua_task_report(const struct rt_task *task);
 void lua_task_overtime(const struct rt_task *task);
 
-/* Says on stderr that the task has not ended although it was cancelled, and why: "ignores its cancellation".
- */
-void lua_task_report_abandoned(const struct lua_task *task, const char *why);
+/* Says on stderr that the task has not ended although it was cancelled. */
+void lua_task_report_abandoned(const struct lua_task *task);
 
 #endif

@@ -161,52 +161,49 @@ static const struct task_family *ending(const struct vm *vm)
 	return vm->runtime->users == 1 ? NULL : vm->family;
 }
 
-static void cancel_all(struct vm *vm)
+static void cancel_all(struct vm *vm, const struct task_family *family)
 {
 	vm_cancel(vm);
 	job_pool_cancel(vm->pool);
-	if (!ending(vm))
+	if (!family)
 		fiber_tasks_cancel(vm->runtime);
 }
 
-static size_t tasks_left(const struct vm *vm)
+static size_t tasks_left(const struct vm *vm, const struct task_family *family)
 {
 	rt_runtime_lock(vm->runtime);
-	size_t count = task_count(vm->runtime, ending(vm));
+	size_t count = task_count(vm->runtime, family);
 
 	rt_runtime_unlock(vm->runtime);
 	return count;
 }
 
-/* rtlua_close() after rtlua_run(): those that are left have had their time. */
-static bool has_given_up(const struct vm *vm)
+static void report_abandoned(struct vm *vm)
 {
-	return vm->given_up > 0 && tasks_left(vm) == vm->given_up;
-}
-
-void main_task_end(struct vm *vm)
-{
-	if (has_given_up(vm))
-		return;
-	cancel_all(vm);
-	main_guard_extend(vm->guard, LIFECYCLE_GRACE + RT_S(1));
-	int err = runtime_drain(vm->runtime, ending(vm), LIFECYCLE_GRACE);
-
-	vm->given_up = tasks_left(vm);
-	vm_claim(vm);
-	vm_release(vm);
-	main_guard_extend(vm->guard, RT_FOREVER);
-	if (vm->given_up == 0)
-		return;
-	const char *why = err == -EBUSY ? "cannot end in a callback of the host's loop, where nothing waits,"
-					: "ignores its cancellation";
-
 	fflush(stdout);
 	for (int i = 0; i < vm->slot_count; i++) {
 		struct lua_task *task = slot_task(&vm->slots[i]);
 
 		if (task)
-			lua_task_report_abandoned(task, why);
+			lua_task_report_abandoned(task);
 	}
-	job_pool_report_left(vm->pool, why);
+	job_pool_report_left(vm->pool);
+}
+
+void main_task_end(struct vm *vm)
+{
+	const struct task_family *family = ending(vm);
+
+	/* rtlua_close() after rtlua_run(): those that are left have had their time. */
+	if (vm->given_up > 0 && tasks_left(vm, family) == vm->given_up)
+		return;
+	cancel_all(vm, family);
+	main_guard_extend(vm->guard, LIFECYCLE_GRACE + RT_S(1));
+	runtime_drain(vm->runtime, family, LIFECYCLE_GRACE);
+	vm_claim(vm);
+	main_guard_extend(vm->guard, RT_FOREVER);
+	vm->given_up = tasks_left(vm, family);
+	if (vm->given_up > 0)
+		report_abandoned(vm);
+	vm_release(vm);
 }

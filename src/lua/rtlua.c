@@ -141,32 +141,22 @@ int rtlua_raise(lua_State *L, int err)
 	return lua_error(L);
 }
 
-/* In a runtime of several threads that others use, the engine's tasks may be running, which rest meanwhile.
+/* In a runtime of several threads that others use, tasks of the engine may be running: they rest meanwhile.
  */
-static bool claim(struct rtlua *lua)
+static void release(struct rtlua *lua, bool held)
 {
-	const struct lua_task *task = lua_task_current();
-	bool claims = lua->runtime->shared && !(task && lua_task_vm(task) == lua->state.vm);
-
-	if (claims)
-		vm_claim(lua->state.vm);
-	return claims;
-}
-
-static void release(struct rtlua *lua, bool claimed)
-{
-	if (claimed)
-		vm_release(lua->state.vm);
+	if (held)
+		strand_release(lua->state.vm->strand);
 }
 
 int rtlua_register(struct rtlua *lua, const char *name, lua_CFunction fn)
 {
-	bool claimed = claim(lua);
+	bool held = strand_hold(lua->state.vm->strand);
 	int err = registered_add(lua->state.L, lua->state.vm, name, fn);
 
 	if (err == -ENOMEM)
 		fail(lua, err);
-	release(lua, claimed);
+	release(lua, held);
 	return err;
 }
 
@@ -200,20 +190,20 @@ static int spawn_loaded(struct rtlua *lua, int status)
 
 int rtlua_spawn_string(struct rtlua *lua, const char *code, const char *name)
 {
-	bool claimed = claim(lua);
+	bool held = strand_hold(lua->state.vm->strand);
 	int status = luaL_loadbuffer(lua->state.L, code, strlen(code), name ? name : code);
 	int err = spawn_loaded(lua, status);
 
-	release(lua, claimed);
+	release(lua, held);
 	return err;
 }
 
 int rtlua_spawn_file(struct rtlua *lua, const char *path)
 {
-	bool claimed = claim(lua);
+	bool held = strand_hold(lua->state.vm->strand);
 	int err = spawn_loaded(lua, luaL_loadfile(lua->state.L, path));
 
-	release(lua, claimed);
+	release(lua, held);
 	return err;
 }
 

@@ -222,6 +222,7 @@ void vm_destroy(struct vm *vm)
 	site_table_destroy(vm->sites);
 	registered_free(vm);
 	free(vm->job_traceback);
+	free(vm->family); /* of a start that has failed */
 	free(vm->slots);
 	free(vm->buffer);
 	free(vm);

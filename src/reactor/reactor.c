@@ -13,6 +13,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <event2/thread.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,14 +218,36 @@ static bool in_callback(const struct reactor *reactor)
 	return evutil_timercmp(&before, &after, ==);
 }
 
+/* There, wake-ups and the alarm are heard of all the same, but no other descriptors. */
+static int turn_in_callback(struct reactor *reactor, bool wait)
+{
+	struct pollfd fds[] = {
+		{.fd = reactor->wake_fd, .events = POLLIN},
+		{.fd = reactor->alarm_fd, .events = POLLIN},
+	};
+	uint64_t count;
+
+	if (wait && poll(fds, 2, -1) < 0 && error_last() != EINTR)
+		return -error_last();
+	/* libevent waits for their edges; here they have to be read. */
+	(void)!read(reactor->wake_fd, &count, sizeof count);
+	if (read(reactor->alarm_fd, &count, sizeof count) == sizeof count) {
+		lock(reactor);
+		reactor->alarm = RT_FOREVER;
+		unlock(reactor);
+	}
+	reactor->turn(reactor->arg);
+	return 0;
+}
+
 /* Where a host has its loop ask for the time each time, libevent warns of the callback. */
 static int turn_base(struct reactor *reactor, bool wait)
 {
 	if (in_callback(reactor))
-		return wait ? -EBUSY : 0;
-	if (event_base_loop(reactor->base, wait ? EVLOOP_ONCE : EVLOOP_NONBLOCK) < 0)
-		return reactor->guest ? -EBUSY : -EIO;
-	return 0;
+		return turn_in_callback(reactor, wait);
+	if (event_base_loop(reactor->base, wait ? EVLOOP_ONCE : EVLOOP_NONBLOCK) >= 0)
+		return 0;
+	return reactor->guest ? turn_in_callback(reactor, wait) : -EIO;
 }
 
 static int turn_loop(struct reactor *reactor, bool wait)

@@ -41,7 +41,7 @@ bool reactor_has_timers(const struct reactor *reactor);
 
 /*
  * One turn of the loop: waits for something to happen if asked to, then wakes whom it concerns. In a callback
- * of a host's loop it cannot wait, -EBUSY, and only timers have their turn.
+ * of a host's loop nothing is heard of descriptors.
  */
 int reactor_poll(struct reactor *reactor, bool wait);
 

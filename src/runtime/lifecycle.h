@@ -23,8 +23,7 @@ struct task_family;
 /*
  * Runs until no task of the family is left, or none at all where family is NULL, or grace has passed, by its
  * own clock or the real one; these tasks should have been cancelled before. Others go on meanwhile.
- * Returns 0, -ETIMEDOUT, or run()'s error: -EBUSY in a callback of a host's loop, where
- * nothing more can come about.
+ * Returns 0, -ETIMEDOUT, or run()'s error.
  */
 int runtime_drain(struct rt_runtime *runtime, const struct task_family *family, rt_time grace);
 

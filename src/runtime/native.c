@@ -13,7 +13,6 @@
 #include "runtime/lifecycle.h"
 #include "runtime/virtual_clock.h"
 #include "runtime/worker.h"
-#include "sched/crew.h"
 #include "sched/pool.h"
 #include "task/self.h"
 
@@ -196,11 +195,15 @@ static int loop(struct native *self, const bool *done)
 	return err;
 }
 
-static void begin_work(struct native *self)
+/* False: it is at work already, around this. */
+static bool begin_work(struct native *self)
 {
+	if (self->at_work)
+		return false;
 	self->at_work = true;
 	if (self->crew)
 		crew_open(self->crew);
+	return true;
 }
 
 /* A host's loop goes on without run(). */
@@ -217,12 +220,13 @@ static int run(struct rt_runtime *runtime, const bool *done)
 {
 	struct native *self = native(runtime);
 
-	begin_work(self);
-	atomic_store(&self->done, done);
+	bool begun = begin_work(self);
+	const bool *outer = atomic_exchange(&self->done, done);
 	int err = loop(self, done);
 
-	atomic_store(&self->done, NULL);
-	end_work(self);
+	atomic_store(&self->done, outer);
+	if (begun)
+		end_work(self);
 	return err;
 }
 
@@ -290,10 +294,8 @@ static void other_turn(void *arg)
 static void guest_turn(void *arg)
 {
 	struct native *self = arg;
-	bool in_run = self->at_work;
+	bool begun = begin_work(self);
 
-	if (!in_run)
-		begin_work(self);
 	turn(self);
 	worker_run_batch(&self->first);
 	if (self->first.ready.head)
@@ -303,7 +305,7 @@ static void guest_turn(void *arg)
 
 	rt_runtime_unlock(&self->runtime);
 	reactor_hold(self->first.reactor, hold);
-	if (!in_run)
+	if (begun)
 		end_work(self);
 }
 
@@ -325,6 +327,7 @@ static int make_crew(struct native *self)
 		self->others = NULL;
 		return -ENOMEM;
 	}
+	self->first.crew = self->crew;
 	if (self->at_work || self->first.guest)
 		crew_open(self->crew);
 	if (!self->at_work && self->first.guest)
@@ -352,6 +355,7 @@ static int start(struct native *self, unsigned number)
 	if (!worker)
 		return -ENOMEM;
 	worker->number = (uint16_t)number;
+	worker->crew = self->crew;
 	self->others[number] = worker;
 	if (!self->runtime.shared)
 		self->runtime.shared = true;
@@ -409,26 +413,22 @@ static bool is_at_work(const struct native *self)
 
 static int pause(struct rt_runtime *runtime, rt_time limit)
 {
-	struct native *self = native(runtime);
-
-	return self->crew ? crew_pause(self->crew, is_at_work(self), limit) : 0;
+	return native(runtime)->crew ? crew_pause(native(runtime)->crew, is_at_work(native(runtime)), limit)
+				     : 0;
 }
 
 static void resume(struct rt_runtime *runtime)
 {
-	struct native *self = native(runtime);
-
-	if (self->crew)
-		crew_resume(self->crew);
+	if (native(runtime)->crew)
+		crew_resume(native(runtime)->crew);
 }
 
 /* ---- What tasks wait for ---- */
 
 static int advance(struct rt_runtime *runtime, rt_time until, struct rt_waiter *waiter)
 {
-	struct native *self = native(runtime);
-
-	return self->virtual ? virtual_clock_advance(&self->clock, until, waiter) : -EINVAL;
+	return native(runtime)->virtual ? virtual_clock_advance(&native(runtime)->clock, until, waiter)
+					: -EINVAL;
 }
 
 static int offload(struct rt_runtime *runtime, struct rt_job *job)

@@ -60,7 +60,7 @@ void worker_empty_inbox(struct worker *worker)
 
 void worker_run_batch(struct worker *worker)
 {
-	for (int i = 0; i < BATCH; i++) {
+	for (int i = 0; i < BATCH && !(worker->crew && crew_must_rest(worker->crew)); i++) {
 		struct rt_runnable *next = queue_next(&worker->ready);
 
 		if (!next)

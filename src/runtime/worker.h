@@ -8,6 +8,7 @@
 #define RT_WORKER_H
 
 #include "reactor/reactor.h"
+#include "sched/crew.h"
 #include "sched/queue.h"
 
 RT_PRIVATE_BEGIN
@@ -19,6 +20,7 @@ struct worker {
 	struct reactor *reactor;
 	struct queue ready;
 	bool guest; /* in a host's loop */
+	const struct crew *crew; /* which it must rest with; NULL: there is nobody else */
 	bool idle; /* sleeps, or is about to; under the runtime's own lock of such things */
 	/* Any thread, under the lock. */
 	pthread_mutex_t lock;

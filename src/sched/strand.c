@@ -22,17 +22,25 @@ static void unlock(struct strand *strand)
 		pthread_mutex_unlock(&strand->lock);
 }
 
+/* Whether it is to be scheduled now, as it has something to run; which is noted. Locked. */
+static bool wants_turn(struct strand *strand)
+{
+	bool starts = strand->queue.head && !strand->scheduled && !strand->held;
+
+	strand->scheduled |= starts;
+	return starts;
+}
+
 static void schedule(struct rt_executor *executor, struct rt_runnable *runnable)
 {
 	struct strand *strand = container_of(executor, struct strand, executor);
 
 	lock(strand);
-	bool scheduled = strand->scheduled;
-
 	queue_push(&strand->queue, runnable);
-	strand->scheduled = true;
+	bool starts = wants_turn(strand);
+
 	unlock(strand);
-	if (!scheduled)
+	if (starts)
 		strand->parent->schedule(strand->parent, &strand->runnable);
 }
 
@@ -41,6 +49,7 @@ static void destroy(struct strand *strand)
 	if (!strand)
 		return;
 	pthread_mutex_destroy(&strand->lock);
+	pthread_cond_destroy(&strand->change);
 	free(strand);
 }
 
@@ -78,8 +87,8 @@ static struct rt_runnable *take(struct strand *strand)
 		return next;
 	}
 	lock(strand);
-	strand->running = true;
-	next = queue_next(&strand->queue);
+	strand->running = self_get();
+	next = strand->held ? NULL : queue_next(&strand->queue);
 	unlock(strand);
 	return next;
 }
@@ -101,10 +110,12 @@ static void run(struct rt_runnable *runnable)
 		next->run(next);
 	}
 	lock(strand);
-	bool again = strand->queue.head;
+	strand->scheduled = false;
+	strand->running = NULL;
+	bool again = wants_turn(strand);
 
-	strand->scheduled = again;
-	strand->running = false;
+	if (strand->held)
+		pthread_cond_broadcast(&strand->change);
 	unlock(strand);
 	if (again)
 		strand->parent->schedule(strand->parent, &strand->runnable);
@@ -134,12 +145,41 @@ void strand_init(struct strand *strand, struct rt_executor *parent)
 		.queue.seeded = self_get()->seeded,
 	};
 	pthread_mutex_init(&strand->lock, NULL);
+	pthread_cond_init(&strand->change, NULL);
+}
+
+bool strand_hold(struct strand *strand)
+{
+	if (!strand->runtime || !strand->runtime->shared)
+		return false;
+	pthread_mutex_lock(&strand->lock);
+	bool holds = strand->running != self_get();
+
+	while (holds && strand->held)
+		pthread_cond_wait(&strand->change, &strand->lock);
+	strand->held |= holds;
+	while (holds && strand->running)
+		pthread_cond_wait(&strand->change, &strand->lock);
+	pthread_mutex_unlock(&strand->lock);
+	return holds;
+}
+
+void strand_release(struct strand *strand)
+{
+	pthread_mutex_lock(&strand->lock);
+	strand->held = false;
+	bool again = wants_turn(strand);
+
+	pthread_cond_broadcast(&strand->change);
+	pthread_mutex_unlock(&strand->lock);
+	if (again)
+		strand->parent->schedule(strand->parent, &strand->runnable);
 }
 
 bool strand_is_running(struct strand *strand)
 {
 	lock(strand);
-	bool running = strand->running;
+	bool running = strand->running != NULL;
 
 	unlock(strand);
 	return running;

@@ -16,10 +16,12 @@ struct strand {
 	struct rt_runnable runnable; /* scheduled on the parent while there is something to run */
 	struct rt_executor *parent;
 	struct rt_runtime *runtime; /* whether it is shared; NULL: no */
-	pthread_mutex_t lock; /* of the next three */
+	pthread_mutex_t lock; /* of the next four */
 	struct queue queue;
 	bool scheduled;
-	bool running; /* what is on it, on some thread */
+	bool held; /* it gets no turn, or no more in this one */
+	const struct self *running; /* on whose thread it has its turn, or NULL */
+	pthread_cond_t change; /* of the last two */
 	int left; /* of the turn that it has, runnables; of the thread that it runs on, as is the next */
 	struct rt_runnable *put_back; /* the next one, in front of the queue; NULL outside of a turn */
 	void **retired, *next; /* the list that it is in; NULL: in use */
@@ -44,6 +46,14 @@ void strand_retire(struct strand *strand, void **retired);
  */
 struct rt_runnable *strand_next(struct strand *strand);
 void strand_put_back(struct strand *strand, struct rt_runnable *runnable);
+
+/*
+ * Keeps what is scheduled on it from running until strand_release(); waits, with the thread, until what is
+ * running there has given way. False: there is nothing to wait for or to release, as there is one thread, or
+ * it has its turn on this one, around the call.
+ */
+bool strand_hold(struct strand *strand);
+void strand_release(struct strand *strand);
 
 /* Whether what is on it has its turn, on another thread, or on this one around the call. Any thread. */
 bool strand_is_running(struct strand *strand);

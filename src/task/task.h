@@ -182,7 +182,7 @@ void task_fetch(const struct rt_runnable *runnable);
 /*
  * For resume(), where tasks run one after the other on another stack than the scheduler's: leaves one that
  * has run, of which nothing is on that stack any more, and begins with one that has been taken from its
- * executor. Where the runtime has one thread.
+ * executor.
  */
 void task_leave(struct rt_task *task);
 void task_follow(struct rt_task *task);

@@ -8,6 +8,8 @@
 
 #include "base/list.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* A parent that runs what is scheduled when the test says so. */
@@ -219,6 +221,112 @@ START_TEST(what_is_put_back_is_the_next_one)
 }
 END_TEST
 
+/* ---- Held ---- */
+
+static void hold_from_within(struct rt_runnable *runnable)
+{
+	run(runnable);
+	ck_assert(!strand_hold(container_of(runnable, struct probe, runnable)->strand));
+}
+
+static struct strand *start_shared(struct rt_runtime *runtime)
+{
+	struct strand *strand = start();
+
+	runtime->shared = true;
+	strand->runtime = runtime;
+	return strand;
+}
+
+START_TEST(what_is_held_gets_its_turn_afterwards)
+{
+	struct rt_runtime runtime = {0};
+	struct strand *strand = start_shared(&runtime);
+
+	schedule(strand, &probes[0]);
+	ck_assert(strand_hold(strand));
+	schedule(strand, &probes[1]);
+	while (turn())
+		;
+	ck_assert_int_eq(ran, 0);
+	schedule(strand, &probes[2]);
+	ck_assert(!turn());
+	strand_release(strand);
+	while (turn())
+		;
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(probes[i].order, i + 1);
+	ck_assert(strand_hold(strand));
+	strand_release(strand);
+	ck_assert(!turn());
+}
+END_TEST
+
+START_TEST(who_has_its_turn_need_not_hold_it)
+{
+	struct rt_runtime runtime = {0};
+	struct strand *strand = start_shared(&runtime);
+
+	for (int i = 0; i < 2; i++)
+		schedule(strand, &probes[i]);
+	probes[0].strand = strand;
+	probes[0].runnable.run = hold_from_within;
+	while (turn())
+		;
+	ck_assert_int_eq(ran, 2);
+	runtime.shared = false;
+	ck_assert(!strand_hold(strand));
+}
+END_TEST
+
+static pthread_t holder;
+static atomic_bool held;
+
+static void *hold_and_release(void *arg)
+{
+	struct strand *strand = arg;
+
+	ck_assert(strand_hold(strand));
+	ck_assert_ptr_null(strand->running);
+	atomic_store(&held, true);
+	strand_release(strand);
+	return NULL;
+}
+
+/* Another thread waits for it, and gets it before the next one. */
+static void be_held(struct rt_runnable *runnable)
+{
+	struct strand *strand = container_of(runnable, struct probe, runnable)->strand;
+
+	run(runnable);
+	ck_assert_int_eq(pthread_create(&holder, NULL, hold_and_release, strand), 0);
+	for (bool waits = false; !waits;) {
+		pthread_mutex_lock(&strand->lock);
+		waits = strand->held;
+		pthread_mutex_unlock(&strand->lock);
+	}
+	ck_assert(!atomic_load(&held));
+	ck_assert_ptr_null(strand_next(strand));
+}
+
+START_TEST(what_runs_is_waited_for)
+{
+	struct rt_runtime runtime = {0};
+	struct strand *strand = start_shared(&runtime);
+
+	for (int i = 0; i < 2; i++)
+		schedule(strand, &probes[i]);
+	probes[0].strand = strand;
+	probes[0].runnable.run = be_held;
+	ck_assert(turn());
+	ck_assert_int_eq(ran, 1);
+	pthread_join(holder, NULL);
+	ck_assert(atomic_load(&held));
+	ck_assert(turn());
+	ck_assert_int_eq(ran, 2);
+}
+END_TEST
+
 START_TEST(where_chance_decides_nobody_takes_the_next_one)
 {
 	struct strand *strand = start();
@@ -269,6 +377,9 @@ int main(void)
 	tcase_add_test(tcase, one_that_takes_the_next_ones_does_not_starve_the_others);
 	tcase_add_test(tcase, what_is_put_back_is_the_next_one);
 	tcase_add_test(tcase, where_chance_decides_nobody_takes_the_next_one);
+	tcase_add_test(tcase, what_is_held_gets_its_turn_afterwards);
+	tcase_add_test(tcase, who_has_its_turn_need_not_hold_it);
+	tcase_add_test(tcase, what_runs_is_waited_for);
 	tcase_add_test(tcase, two_strands_alternate);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);

@@ -38,6 +38,7 @@ local function main(run, test, settings, found)
   clean_up(run, test, settings, seconds)
   context.end_children(run)
   run.body = nil
+  settings.alive() -- what is left has time of its own
   leaks.in_runtime(found, virtual)
 end
 
@@ -63,6 +64,7 @@ return function(test, settings)
   local descriptors = leaks.before()
   note_end(run, engine(settings, function() main(run, test, settings, found) end))
   local failed = core.failed()
+  settings.alive()
   leaks.after(found, descriptors)
   if failed > 0 then context.note(run, plural(failed, "task") .. " failed that nobody joined") end
   if #found > 0 then context.note(run, "left behind:\n  " .. table.concat(found, "\n  ")) end
