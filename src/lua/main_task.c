@@ -154,8 +154,7 @@ size_t main_task_report_left(const struct vm *vm)
 	return left.count;
 }
 
-/* The tasks that end with the VM: C tasks are nobody's, they end with the last of those that use the runtime.
- */
+/* What ends with the VM. C tasks are nobody's: they end with the last of those that use the runtime. */
 static const struct task_family *ending(const struct vm *vm)
 {
 	return vm->runtime->users == 1 ? NULL : vm->family;

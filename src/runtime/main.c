@@ -47,8 +47,10 @@ static void end_tasks(struct rt_runtime *runtime)
 {
 	fiber_tasks_cancel(runtime);
 	runtime_drain(runtime, NULL, LIFECYCLE_GRACE);
+	rt_runtime_lock(runtime);
 	size_t left = runtime->task_count;
 
+	rt_runtime_unlock(runtime);
 	if (left == 0)
 		return;
 	const char *name = rt_task_name(runtime->tasks), *site = rt_task_site(runtime->tasks);
