@@ -26,6 +26,8 @@ struct crew {
 	bool quit;
 	unsigned working;
 	unsigned claiming; /* of those that are at work: they rest until it is their turn */
+	pthread_t claimer; /* who has all rest, */
+	unsigned claims; /* and how often, one inside of the other; 0: nobody has */
 	struct member members[];
 };
 
@@ -136,12 +138,21 @@ static void alert_all(struct crew *crew)
 	}
 }
 
+static bool is_claimed_here(const struct crew *crew)
+{
+	return crew->claims > 0 && pthread_equal(crew->claimer, pthread_self());
+}
+
 /*
  * Only one at a time can have the others rest; who wants to as well, rests first. But not when it is
  * closed, as that may be for good: false. Called and left with the lock held.
  */
 static bool claim(struct crew *crew, bool at_work)
 {
+	if (is_claimed_here(crew) && !crew->closed) {
+		crew->claims++;
+		return true;
+	}
 	if (at_work) {
 		crew->claiming++;
 		end_work(crew);
@@ -155,6 +166,8 @@ static bool claim(struct crew *crew, bool at_work)
 	if (crew->closed)
 		return false;
 	atomic_store(&crew->must_rest, true);
+	crew->claimer = pthread_self();
+	crew->claims = 1;
 	return true;
 }
 
@@ -176,6 +189,7 @@ static int await_rest(struct crew *crew, bool at_work, rt_time limit)
 /* Called with the lock held. */
 static void let_go(struct crew *crew)
 {
+	crew->claims = 0;
 	atomic_store(&crew->must_rest, false);
 	pthread_cond_broadcast(&crew->change);
 }
@@ -205,7 +219,7 @@ bool crew_rests_in_task(struct crew *crew)
 void crew_resume(struct crew *crew)
 {
 	pthread_mutex_lock(&crew->lock);
-	if (!crew->closed)
+	if (!crew->closed && is_claimed_here(crew) && --crew->claims == 0)
 		let_go(crew);
 	pthread_mutex_unlock(&crew->lock);
 }

@@ -52,8 +52,8 @@ bool crew_rest(struct crew *crew);
 /*
  * Has all rest, but for the caller, who says whether it is one that is at work: waits for it, for
  * limit nanoseconds. 0, or -EBUSY: some are still at work; they rest as soon as they can. In
- * both cases crew_resume() is due. Both are allowed when it is closed. Who is at work may rest
- * here itself, in the middle of a task, while another has all rest.
+ * both cases crew_resume() is due. Both are allowed when it is closed, and in pairs inside of one another.
+ * Who is at work may rest here itself, in the middle of a task, while another has all rest.
  */
 int crew_pause(struct crew *crew, bool at_work, rt_time limit);
 void crew_resume(struct crew *crew);

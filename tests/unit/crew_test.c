@@ -7,6 +7,7 @@
 #include "support/suite.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 
@@ -94,6 +95,41 @@ START_TEST(whoever_does_not_rest_in_time_is_busy)
 }
 END_TEST
 
+/* As a finalizer that lists all tasks, of a VM that is being closed. */
+START_TEST(whoever_has_all_rest_may_do_so_once_more)
+{
+	create();
+	ck_assert_int_eq(crew_pause(crew, true, RT_S(30)), 0);
+	ck_assert_int_eq(crew_pause(crew, true, RT_S(30)), 0);
+	crew_resume(crew);
+	ck_assert(crew_must_rest(crew));
+	crew_resume(crew);
+	ck_assert(!crew_must_rest(crew));
+	destroy();
+}
+END_TEST
+
+static void *resume(void *arg)
+{
+	(void)arg;
+	crew_resume(crew);
+	return NULL;
+}
+
+START_TEST(whoever_does_not_have_all_rest_ends_nothing)
+{
+	pthread_t other;
+
+	create();
+	ck_assert_int_eq(crew_pause(crew, true, RT_S(30)), 0);
+	ck_assert_int_eq(pthread_create(&other, NULL, resume, NULL), 0);
+	pthread_join(other, NULL);
+	ck_assert(crew_must_rest(crew));
+	crew_resume(crew);
+	destroy();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("crew");
@@ -102,6 +138,8 @@ int main(void)
 	tcase_add_test(tcase, whoever_rests_between_tasks_is_in_none);
 	tcase_add_test(tcase, whoever_wants_all_to_rest_rests_in_its_task);
 	tcase_add_test(tcase, whoever_does_not_rest_in_time_is_busy);
+	tcase_add_test(tcase, whoever_has_all_rest_may_do_so_once_more);
+	tcase_add_test(tcase, whoever_does_not_have_all_rest_ends_nothing);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }
