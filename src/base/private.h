@@ -304,6 +304,7 @@
 #define runtime_join rt__runtime_join
 #define runtime_open rt__runtime_open
 #define runtime_rest_limit rt__runtime_rest_limit
+#define runtime_task_count rt__runtime_task_count
 #define runtime_switch rt__runtime_switch
 #define runtime_switch_await rt__runtime_switch_await
 #define scope_abandon rt__scope_abandon

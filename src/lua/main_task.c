@@ -168,15 +168,6 @@ static void cancel_all(struct vm *vm, const struct task_family *family)
 		fiber_tasks_cancel(vm->runtime);
 }
 
-static size_t tasks_left(const struct vm *vm, const struct task_family *family)
-{
-	rt_runtime_lock(vm->runtime);
-	size_t count = task_count(vm->runtime, family);
-
-	rt_runtime_unlock(vm->runtime);
-	return count;
-}
-
 static void report_abandoned(struct vm *vm)
 {
 	fflush(stdout);
@@ -194,14 +185,14 @@ void main_task_end(struct vm *vm)
 	const struct task_family *family = ending(vm);
 
 	/* rtlua_close() after rtlua_run(): those that are left have had their time. */
-	if (vm->given_up > 0 && tasks_left(vm, family) == vm->given_up)
+	if (vm->given_up > 0 && runtime_task_count(vm->runtime, family) == vm->given_up)
 		return;
 	cancel_all(vm, family);
 	main_guard_extend(vm->guard, LIFECYCLE_GRACE + RT_S(1));
 	runtime_drain(vm->runtime, family, LIFECYCLE_GRACE);
 	vm_claim(vm);
 	main_guard_extend(vm->guard, RT_FOREVER);
-	vm->given_up = tasks_left(vm, family);
+	vm->given_up = runtime_task_count(vm->runtime, family);
 	if (vm->given_up > 0)
 		report_abandoned(vm);
 	vm_release(vm);

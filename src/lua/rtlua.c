@@ -141,8 +141,7 @@ int rtlua_raise(lua_State *L, int err)
 	return lua_error(L);
 }
 
-/* In a runtime of several threads that others use, tasks of the engine may be running: they rest meanwhile.
- */
+/* Of what strand_hold() gave: tasks of the engine may run on other threads while the host is here. */
 static void release(struct rtlua *lua, bool held)
 {
 	if (held)

@@ -23,9 +23,12 @@ struct task_family;
 /*
  * Runs until no task of the family is left, or none at all where family is NULL, or grace has passed, by its
  * own clock or the real one; these tasks should have been cancelled before. Others go on meanwhile.
- * Returns 0, -ETIMEDOUT, or run()'s error.
+ * Returns whether it has seen their end.
  */
-int runtime_drain(struct rt_runtime *runtime, const struct task_family *family, rt_time grace);
+bool runtime_drain(struct rt_runtime *runtime, const struct task_family *family, rt_time grace);
+
+/* How many tasks of the family, or of the runtime where family is NULL, have not ended. Not locked. */
+size_t runtime_task_count(struct rt_runtime *runtime, const struct task_family *family);
 
 /*
  * How long run(), which is over, waits until the others rest: as the grace of a drain has it; otherwise not

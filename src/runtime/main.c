@@ -47,10 +47,8 @@ static void end_tasks(struct rt_runtime *runtime)
 {
 	fiber_tasks_cancel(runtime);
 	runtime_drain(runtime, NULL, LIFECYCLE_GRACE);
-	rt_runtime_lock(runtime);
-	size_t left = runtime->task_count;
+	size_t left = runtime_task_count(runtime, NULL);
 
-	rt_runtime_unlock(runtime);
 	if (left == 0)
 		return;
 	const char *name = rt_task_name(runtime->tasks), *site = rt_task_site(runtime->tasks);

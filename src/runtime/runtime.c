@@ -152,6 +152,15 @@ void rt_worker_leave(struct rt_runtime *runtime)
 	self->fiber = NULL;
 }
 
+size_t runtime_task_count(struct rt_runtime *runtime, const struct task_family *family)
+{
+	rt_runtime_lock(runtime);
+	size_t count = task_count(runtime, family);
+
+	rt_runtime_unlock(runtime);
+	return count;
+}
+
 struct drain {
 	struct task_drain tasks;
 	struct rt_timer grace;
@@ -167,49 +176,46 @@ static void give_up(struct rt_waiter *waiter, int result)
 	__atomic_store_n(&drain->tasks.over, true, __ATOMIC_RELEASE);
 }
 
-/* Locked. False: there is nothing to wait for, or no way: then *err says so. */
-static bool begin_drain(struct rt_runtime *runtime, struct drain *drain, int *err)
+/* False: there is nothing to wait for, or no way. */
+static bool begin_drain(struct rt_runtime *runtime, struct drain *drain)
 {
-	if (task_count(runtime, drain->tasks.family) == 0)
-		return false;
-	*err = runtime->ops->arm(runtime, &drain->grace);
-	if (*err < 0)
-		return false;
-	drain->tasks.next = runtime->drains;
-	runtime->drains = &drain->tasks;
-	return true;
+	rt_runtime_lock(runtime);
+	bool waits = task_count(runtime, drain->tasks.family) > 0 &&
+		     runtime->ops->arm(runtime, &drain->grace) == 0;
+
+	if (waits) {
+		drain->tasks.next = runtime->drains;
+		runtime->drains = &drain->tasks;
+	}
+	rt_runtime_unlock(runtime);
+	return waits;
 }
 
 /* Those that have begun since are over: they ran inside of this one. */
 static void end_drain(struct rt_runtime *runtime, struct drain *drain)
 {
+	rt_runtime_lock(runtime);
 	runtime->drains = drain->tasks.next;
 	runtime->ops->disarm(runtime, &drain->grace);
+	rt_runtime_unlock(runtime);
 }
 
-int runtime_drain(struct rt_runtime *runtime, const struct task_family *family, rt_time grace)
+bool runtime_drain(struct rt_runtime *runtime, const struct task_family *family, rt_time grace)
 {
 	struct drain drain = {
 		.tasks.family = family,
 		.grace = {.deadline = rt_in(grace), .waiter.wake = give_up},
 	};
 	rt_time outer_end = runtime->drain_end;
-	int err = 0;
 
-	rt_runtime_lock(runtime);
-	bool waits = begin_drain(runtime, &drain, &err);
-
-	rt_runtime_unlock(runtime);
-	if (!waits)
-		return err;
+	if (!begin_drain(runtime, &drain))
+		return runtime_task_count(runtime, family) == 0;
 	runtime->drain_end = clock_real() + grace;
-	err = runtime->ops->run(runtime, &drain.tasks.over);
+	int err = runtime->ops->run(runtime, &drain.tasks.over);
 
 	runtime->drain_end = outer_end;
-	rt_runtime_lock(runtime);
 	end_drain(runtime, &drain);
-	rt_runtime_unlock(runtime);
-	return err == 0 && drain.expired ? -ETIMEDOUT : err;
+	return err == 0 && !drain.expired;
 }
 
 rt_time runtime_rest_limit(const struct rt_runtime *runtime)
@@ -255,7 +261,7 @@ static void report_jobs(const struct rt_runtime *runtime)
 /* Tasks that keep their threads have had their time. Without tasks the threads rest as soon as they can. */
 static rt_time time_to_rest(struct rt_runtime *runtime)
 {
-	return task_count(runtime, NULL) > 0 ? RT_NOW : LIFECYCLE_GRACE;
+	return runtime_task_count(runtime, NULL) > 0 ? RT_NOW : LIFECYCLE_GRACE;
 }
 
 void runtime_close(struct rt_runtime *runtime)

@@ -13,8 +13,7 @@ enum { TASK_BUDGET = 128 };
 
 struct self {
 	struct rt_runtime *runtime; /* bound to this thread, or NULL */
-	struct rt_task
-		*task; /* running, or NULL: on the scheduler's stack, and between two tasks on one carrier */
+	struct rt_task *task; /* running; NULL: on the scheduler's stack, or between two on a carrier */
 	void *worker; /* that of its runtime which this thread is */
 	struct fiber *fiber; /* whose stack this is */
 	struct fiber thread; /* the thread's own stack, where the scheduler runs */
